@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
-.PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms validators spark bench openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms validators spark bench attack endurance openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -49,11 +49,12 @@ check: setup-dev ## what must hold before anything else
 	nociscreen openapi --check
 	python scripts/reference.py --check
 	python scripts/clinical_page.py --check
+	python scripts/safety_pages.py --check
 
 shuffled: setup-dev ## the suite ten times, each in another random order
 	for seed in 1 2 3 4 5 6 7 8 9 10; do TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
-deep: full mutation fuzz kills forms validators spark ## the long runs
+deep: full mutation fuzz kills attack forms validators spark ## the long runs
 
 full: setup-dev ## the suite with every test on both databases, in every language and at every size
 	python -m pytest -n 3 --dist worksteal
@@ -78,6 +79,13 @@ kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each dat
 	TEST_BATCH_KILLS=20 python -m pytest tests/faults/test_batch_kill.py
 	TEST_KILLS=50 python -m pytest -n 2 tests/faults/test_kill_sender.py
 
+attack: setup-dev ## hostile requests, tokens and texts over loopback; kills, full disks, broken networks, silent peers
+	TEST_LOOPBACK=1 TEST_NETWORK_ROUNDS=10 python -m pytest -n 2 --dist worksteal tests/contract tests/schemas tests/reports/test_hostile.py \
+		tests/api/auth tests/api/http tests/api/security tests/api/store/database/test_tenancy.py tests/api/deliveries/test_adt_listener.py tests/faults
+
+endurance: setup-dev ## ten minutes at the highest load: answers a second, and whether memory grows
+	python -m bench.endurance
+
 spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpark
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
 	TEST_SPARK=1 python -m pytest tests/scoring/columns/test_arrow.py
@@ -91,10 +99,11 @@ forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and sc
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run
 
-openapi: setup ## openapi/, docs/reference/ and docs/clinical/, written from code and rulebooks
+openapi: setup ## openapi/, docs/reference/, docs/clinical/ and the hazard log
 	nociscreen openapi
 	python scripts/reference.py
 	python scripts/clinical_page.py
+	python scripts/safety_pages.py
 
 rulebooks: setup ## check every rulebook that ships
 	for file in scoring/rulebooks/*/*.toml; do nociscreen rulebook check $$file || exit 1; done
@@ -106,9 +115,17 @@ lock: ## the locks, with hashes and without any address
 		--custom-compile-command "make lock" --constraint requirements.lock \
 		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
 
+.PHONY: drill
+drill: setup-dev ## a dump and a restore on a PostgreSQL of its own, as the documented roles
+	python -m pytest tests/api/cli/administration/test_database_commands.py -k drill
+
 .PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py
+
+.PHONY: image-steps
+image-steps: ## the steps of deploy/Dockerfile in a clean folder, without Docker; then a report by what they made
+	$(PYTHON) scripts/image_steps.py
 
 clean:
 	rm -rf $(VENV) demo mutants

@@ -1,16 +1,24 @@
-"""Settings of a deployment, read from environment variables named `NOCISCREEN_<NAME>`."""
+"""Settings of a deployment, read from variables named `NOCISCREEN_<NAME>` and one TOML file."""
 
+import os
+import tomllib
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, AliasGenerator, Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from schemas.notification import EmailAddress
 
 _PREFIX = "NOCISCREEN_"
+_FILE_VARIABLE = "NOCISCREEN_SETTINGS_FILE"
 _OLD_NAMES = {
     "jwks_timeout_seconds": "key_set_seconds",
     "cds_hooks_origins": "hooks_origins",
@@ -55,6 +63,8 @@ class Settings(BaseSettings):
         ),
     ] = None
     """A PostgreSQL database, also read from `DATABASE_URL`; without it the embedded one is used."""
+    backup_database_url: SecretStr | None = None
+    """The same PostgreSQL database for `nociscreen backup`, as a role that sees all rows."""
     database_file: Path = Path(".nociscreen/nociscreen.db")
     """The embedded, encrypted SQLite database."""
     key_ring: SecretStr | None = None
@@ -92,6 +102,8 @@ class Settings(BaseSettings):
     """How long fetching a JWK set may take."""
     cds_hooks_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
     """Origins whose pages may call CDS Hooks, separated by commas."""
+    api_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
+    """Origins whose pages may call `/fhir` and `/v1`, separated by commas."""
     trusted_proxies: Annotated[str, Field(max_length=2000)] = "127.0.0.1,::1"
     """Addresses or networks whose `X-Forwarded-For` is trusted, separated by commas."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024
@@ -202,6 +214,23 @@ class Settings(BaseSettings):
     """A TOML file that describes the HTTP gateway that sends SMS. Without it no SMS is sent."""
     alert_repeat_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """How often an alert about a red flag is repeated until the red flag is acknowledged."""
+    settings_file: Path | None = None
+    """A TOML file with settings under the names of this page. Variables override what it says."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read arguments, then the environment, then the settings file."""
+        del dotenv_settings, file_secret_settings
+        names = [value for name, value in os.environ.items() if name.upper() == _FILE_VARIABLE]
+        file_values = read_settings_file(names[0]) if names else {}
+        return init_settings, env_settings, InitSettingsSource(settings_cls, file_values)
 
     @property
     def ledger_file(self) -> Path | None:
@@ -221,11 +250,33 @@ class Settings(BaseSettings):
         return self
 
 
+class SettingsFileError(ValueError):
+    """The settings file cannot be used; the operator must correct it."""
+
+
+def read_settings_file(name: str) -> dict[str, Any]:
+    """Return the settings of a TOML file. Raises SettingsFileError."""
+    try:
+        values = tomllib.loads(Path(name).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsFileError(f"{_FILE_VARIABLE}: {name}: {error.strerror}") from None
+    except ValueError as error:
+        raise SettingsFileError(f"{_FILE_VARIABLE}: {name} is not TOML: {error}") from None
+    settings = set(Settings.model_fields) - {"settings_file"}
+    if unknown := [_describe_unknown(key, settings) for key in sorted(set(values) - settings)]:
+        raise SettingsFileError("\n".join(f"{name}: {sentence}" for sentence in unknown))
+    return values
+
+
 def list_unknown_variables(names: Iterable[str]) -> Iterator[str]:
     """Yield a sentence for each name with our prefix that is no setting, with the nearest one."""
     settings = {_PREFIX + setting.upper() for setting in Settings.model_fields}
     known_names = settings | {_PREFIX + former.upper() for former in _OLD_NAMES.values()}
     for name in sorted(names):
         if name.upper().startswith(_PREFIX) and name.upper() not in known_names:
-            nearest = get_close_matches(name.upper(), sorted(settings), n=1, cutoff=0.0)[0]
-            yield f"{name} is not a setting; did you mean {nearest}?"
+            yield _describe_unknown(name, settings, name.upper())
+
+
+def _describe_unknown(name: str, settings: set[str], spelling: str = "") -> str:
+    nearest = get_close_matches(spelling or name, sorted(settings), n=1, cutoff=0.0)[0]
+    return f"{name} is not a setting; did you mean {nearest}?"

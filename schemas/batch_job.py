@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.base import FrozenModel, Many
-from schemas.batch import RowProblem
+from schemas.batch import FaultGroup, RowNotice, RowProblem
 
 BatchState = Literal["waiting", "running", "done", "cancelled"]
 
@@ -37,6 +37,13 @@ class ScoringBatch(BatchProgress):
     by_status: dict[str, int]
     by_band: dict[str, int]
     by_tier: dict[str, int]
+    faults: Many[FaultGroup] = Field(default=(), description="The problems so far by kind.")
+    notices: Many[RowNotice] = Field(
+        default=(), description="Rows that were scored but that someone should look at."
+    )
+    columns_left_out: int = Field(default=0, description="Columns that were not read.")
+    blank_lines: int = Field(default=0, description="Lines of the file that are no row.")
+    notes: Many[str] = Field(default=(), description="How the file was read.")
     links: dict[str, str]
 
 
@@ -83,3 +90,6 @@ class BatchList(FrozenModel):
     """Batches, newest first."""
 
     batches: tuple[BatchListItem, ...]
+    next: str | None = Field(
+        default=None, description="The address of the next page; null if this is the last one."
+    )

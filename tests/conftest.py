@@ -43,7 +43,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 
 DATABASES = ("sqlite", "postgres")
-ON_BOTH_DATABASES = "tests/api/store/"
+ON_BOTH_DATABASES = "tests/api/store/database/"
 COSTLY = ("tests/browser/", "tests/reports/formats/", "tests/reports/pdf/")
 ALTERNATIVES = ("language", "size")
 """Parameters of which a costly test gets one value in the everyday suite."""

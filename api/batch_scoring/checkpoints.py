@@ -9,10 +9,10 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from schemas.base import FrozenModel, Many
-from schemas.batch import RowProblem
+from schemas.batch import FaultGroup, RowNotice, RowProblem
 
 
 class RunMismatchError(Exception):
@@ -28,6 +28,21 @@ class PartSummary(FrozenModel):
     by_band: dict[str, int]
     by_tier: dict[str, int]
     problems: Many[RowProblem] = ()
+    faults: Many[FaultGroup] = ()
+    notices: Many[RowNotice] = ()
+    problems_total: int = 0
+    blank_lines: int = 0
+    left_out: Many[str] = ()
+    notes: Many[str] = ()
+    input_digest: int = 0
+
+
+class FinishedPart(NamedTuple):
+    """The encoded results of one part, its summary, and the keys of its rows."""
+
+    content: bytes
+    summary: PartSummary
+    row_keys: bytes = b""
 
 
 class Checkpoints:
@@ -54,10 +69,17 @@ class Checkpoints:
         file = self._summary_file(number)
         return PartSummary.model_validate_json(file.read_bytes()) if file.exists() else None
 
-    def write_part(self, number: int, content: bytes, summary: PartSummary) -> None:
+    def write_part(self, number: int, part: FinishedPart) -> None:
         """Write a part, then its summary."""
-        write_atomically(self.folder / f"{number:06d}{self._suffix}", content)
-        write_atomically(self._summary_file(number), summary.model_dump_json().encode())
+        write_atomically(self.folder / f"{number:06d}{self._suffix}", part.content)
+        if part.row_keys:
+            write_atomically(self._keys_file(number), part.row_keys)
+        write_atomically(self._summary_file(number), part.summary.model_dump_json().encode())
+
+    def read_row_keys(self, number: int) -> bytes:
+        """Return the keys of the rows of a finished part."""
+        file = self._keys_file(number)
+        return file.read_bytes() if file.exists() else b""
 
     def list_files(self) -> list[Path]:
         """Return the files of all parts, in order."""
@@ -66,6 +88,9 @@ class Checkpoints:
     def delete(self) -> None:
         """Delete all parts and their summaries."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _keys_file(self, number: int) -> Path:
+        return self.folder / f"{number:06d}.keys"
 
     def _summary_file(self, number: int) -> Path:
         return self.folder / f"{number:06d}.json"

@@ -1,5 +1,6 @@
 """Scores one chunk of a batch: batch rows in, rows of results and faults out."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -10,10 +11,15 @@ from scoring.columns.parsing import LineLookup, parse_intakes
 
 
 class ScoredChunk(NamedTuple):
-    """One row of results per input row, in order, and every fault by row of the chunk, from 0."""
+    """One row of results per input row, in order, and every fault by row of the chunk, from 0.
+
+    `sent_rows` are the rows as they were read, `intakes` their typed answers.
+    """
 
     results: pl.DataFrame
     faults: pl.DataFrame
+    intakes: pl.DataFrame
+    sent_rows: pl.DataFrame
 
     def list_problems(
         self, *, rows_before: int = 0, file: str | None = None, limit: int | None = None
@@ -33,17 +39,19 @@ class ScoredChunk(NamedTuple):
         return dict(counts.iter_rows())
 
 
-def score_frame(
+def score_frame(  # noqa: PLR0913 - what a chunk is, and what is known of it
     chunk: pl.DataFrame,
     rules: ColumnRules,
     *,
     explain: bool = False,
+    keep: Sequence[str] = (),
     faults: pl.DataFrame | None = None,
     lines: LineLookup | None = None,
 ) -> ScoredChunk:
     """Score a chunk whose columns are question ids, `row_id` and `patient_reference`.
 
-    Text columns are batch as CSV cells, typed columns as JSON values; other columns are ignored.
+    Text columns are parsed as CSV cells, typed columns as JSON values. The columns to `keep` are
+    returned as texts behind the results; other columns are ignored.
     `faults` (see `scoring.columns.parsing`) are those of the reader; their rows get no status.
     `lines` maps rows to the lines of their file.
     """
@@ -51,4 +59,10 @@ def score_frame(
     results = rules.assess_intakes(batch.intakes.lazy(), explain=explain).collect(
         engine="streaming"
     )
-    return ScoredChunk(results, batch.faults)
+    kept_columns = [
+        chunk[name].cast(pl.String)
+        if name in chunk.columns
+        else pl.Series(name, [None] * results.height, pl.String)
+        for name in keep
+    ]
+    return ScoredChunk(results.with_columns(kept_columns), batch.faults, batch.intakes, chunk)

@@ -8,11 +8,13 @@ from typing import Any, BinaryIO, NamedTuple, Self
 import polars as pl
 
 from api.batch_scoring.column_names import ColumnNames
-from api.batch_scoring.file_formats import BatchFormat
+from api.batch_scoring.counts.row_keys import encode_row_keys, find_repeated_rows
+from api.batch_scoring.file_formats import InputFormat
 from api.batch_scoring.readers.base import FilePiece, ParsedRows, build_faults_frame
-from api.batch_scoring.readers.csv import read_csv_pieces
+from api.batch_scoring.readers.csv import CsvOptions, read_csv_pieces
 from api.batch_scoring.readers.ndjson import read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
+from api.batch_scoring.readers.table_sources import TableOptions
 from api.store.batches.chunk_content import ChunkContent
 from schemas.batch import PATIENT_REFERENCE
 from scoring.columns import ColumnRules, compile_column_rules
@@ -28,7 +30,7 @@ class TooManyRowsError(Exception):
 
 
 class RowChunk(NamedTuple):
-    """Rows as they were parsed, their faults, and the lines on which they begin, if known."""
+    """Rows as they were parsed_rows, their faults, and the lines on which they begin, if known."""
 
     frame: pl.DataFrame
     faults: pl.DataFrame
@@ -46,11 +48,12 @@ class RowChunk(NamedTuple):
 
 
 class BatchUpload(NamedTuple):
-    """An uploaded file, with its size in bytes and its format."""
+    """An uploaded file, with its size in bytes, its format, and how to read CSV."""
 
     file: BinaryIO
     size: int
-    file_format: BatchFormat
+    file_format: InputFormat
+    csv: CsvOptions = CsvOptions()
 
 
 class BatchLimits(NamedTuple):
@@ -61,23 +64,48 @@ class BatchLimits(NamedTuple):
     unpacked_bytes: int
 
 
-def read_chunks(
-    upload: BatchUpload, loaded: LoadedRulebook, limits: BatchLimits, *, ignore_unknown: bool
-) -> Iterator[tuple[int, ChunkContent]]:
-    """Yield the rows of the file chunk by chunk, each chunk with its number of rows.
+class UploadReader:
+    """Reads an uploaded file in chunks, and counts what of it is no row."""
 
-    Raises UnusableInputError, TooManyRowsError.
-    """
-    names = ColumnNames(loaded, ignore_unknown=ignore_unknown)
-    total = 0
-    for piece in _pieces(upload, loaded, names, limits):
-        rows = _number_lines(piece.parse_rows())
-        total += rows.frame.height
-        if total > limits.max_rows:
-            raise TooManyRowsError
-        for start in range(0, rows.frame.height, limits.chunk_rows):
-            count = min(limits.chunk_rows, rows.frame.height - start)
-            yield count, pack_chunk(rows.slice(start, count))
+    def __init__(
+        self, upload: BatchUpload, loaded: LoadedRulebook, limits: BatchLimits, names: ColumnNames
+    ) -> None:
+        self._upload, self._loaded, self._limits, self._names = upload, loaded, limits, names
+        self._row_keys: list[tuple[int, bytes]] = []
+        self._left_out: set[str] = set()
+        self._blank_lines = 0
+        self._encodings: set[str] = set()
+
+    def read_chunks(self) -> Iterator[tuple[int, ChunkContent]]:
+        """Yield the rows of the file chunk by chunk, each chunk with its number of rows.
+
+        Raises UnusableInputError, TooManyRowsError.
+        """
+        total, limits = 0, self._limits
+        for piece in _pieces(self._upload, self._loaded, self._names, limits):
+            parsed_rows = piece.parse_rows()
+            self._row_keys.append((total, encode_row_keys(parsed_rows.frame)))
+            self._left_out.update(parsed_rows.left_out)
+            self._blank_lines += parsed_rows.blank_lines
+            self._encodings.update(parsed_rows.notes)
+            frame = self._names.missing.empty_cells(parsed_rows.frame, self._loaded.questions)
+            rows = _number_lines(parsed_rows._replace(frame=frame))
+            total += rows.frame.height
+            if total > limits.max_rows:
+                raise TooManyRowsError
+            for start in range(0, rows.frame.height, limits.chunk_rows):
+                count = min(limits.chunk_rows, rows.frame.height - start)
+                yield count, pack_chunk(rows.slice(start, count))
+
+    def describe(self) -> dict[str, Any]:
+        """Return counts of what is no row, and the rows whose id is repeated. No patient data."""
+        notices = find_repeated_rows(self._row_keys)
+        return {
+            "columns_left_out": len(self._left_out),
+            "blank_lines": self._blank_lines,
+            "notes": sorted(self._encodings),
+            "notices": [notice.model_dump() for notice in notices],
+        }
 
 
 def pack_chunk(chunk: RowChunk) -> ChunkContent:
@@ -117,13 +145,15 @@ def _pieces(
     sizes: dict[str, Any] = {"block_bytes": BLOCK_BYTES, "record_bytes": RECORD_BYTES}
     match upload.file_format:
         case "csv":
-            yield from read_csv_pieces(upload.file, names, **sizes)
+            yield from read_csv_pieces(upload.file, names, upload.csv, **sizes)
         case "ndjson":
             yield from read_ndjson_pieces(upload.file, loaded, names, **sizes)
-        case "parquet":
+        case kind:
+            table = TableOptions(kind, None, upload.csv.header_line, upload.csv.skip_rows)
             yield from read_parquet_pieces(
                 upload.file,
                 names,
+                table=table,
                 size=upload.size,
                 record_bytes=RECORD_BYTES,
                 unpacked_bytes=limits.unpacked_bytes,

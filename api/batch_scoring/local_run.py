@@ -5,8 +5,8 @@ The output appears only when the whole run has succeeded.
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -15,6 +15,7 @@ import polars as pl
 
 from api.batch_scoring.checkpoints import (
     Checkpoints,
+    FinishedPart,
     PartSummary,
     RunMismatchError,
     read_files,
@@ -22,25 +23,27 @@ from api.batch_scoring.checkpoints import (
 )
 from api.batch_scoring.chunk_scorer import score_frame
 from api.batch_scoring.column_names import ColumnNames
+from api.batch_scoring.compression import compress_member
+from api.batch_scoring.counts.row_keys import encode_row_keys
+from api.batch_scoring.counts.run_summary import summarise_part, summarise_run
 from api.batch_scoring.file_formats import (
     STANDARD_STREAM,
     FileFormat,
     UnusableInputError,
-    compress_member,
-    detect_format,
-    expand_pattern,
-    open_input,
+    detect_output_format,
 )
-from api.batch_scoring.readers.base import FilePiece
-from api.batch_scoring.readers.csv import read_csv_pieces
-from api.batch_scoring.readers.ndjson import read_ndjson_pieces
-from api.batch_scoring.readers.parquet import read_parquet_pieces
+from api.batch_scoring.input_files import (
+    InputFile,
+    ReadOptions,
+    find_input_files,
+    read_pieces,
+    refuse_same_files,
+)
+from api.batch_scoring.readers.base import FilePiece, ParsedRows
 from api.batch_scoring.writers import encode_csv, encode_ipc, encode_ndjson, merge_into_parquet
 from schemas.batch import (
-    BAND_COLUMN,
-    MAX_SUMMARY_PROBLEMS,
-    STATUS_COLUMN,
-    TIER_COLUMN,
+    SOURCE_FILE_COLUMN,
+    SOURCE_LINE_COLUMN,
     BatchSummary,
 )
 from scoring.columns import ColumnRules
@@ -56,10 +59,8 @@ class BatchRun(NamedTuple):
     explain: bool = False
     input_format: str | None = None
     output_format: str | None = None
-    encoding: str = "utf-8"
+    read_options: ReadOptions = ReadOptions()
     resume: bool = False
-    block_bytes: int | None = None
-    record_bytes: int | None = None
 
 
 class RunProgress(NamedTuple):
@@ -70,14 +71,6 @@ class RunProgress(NamedTuple):
     total_bytes: int | None
 
 
-class InputFile(NamedTuple):
-    """One input; `label` is its name in problems, None if it is the only input."""
-
-    name: str
-    file_format: FileFormat
-    label: str | None
-
-
 def run_batch(
     batch: BatchRun, on_progress: Callable[[RunProgress], None] = lambda _: None
 ) -> BatchSummary:
@@ -85,8 +78,11 @@ def run_batch(
 
     Raises UnusableInputError, and OSError if a file cannot be read or written.
     """
-    inputs = _find_inputs(batch)
-    output = detect_format(batch.output, batch.output_format)
+    if batch.source == STANDARD_STREAM and batch.resume:
+        raise UnusableInputError("--resume is not possible with standard input")
+    inputs = find_input_files(batch.source, batch.input_format)
+    refuse_same_files([file.name for file in inputs], [batch.output])
+    output = detect_output_format(batch.output, batch.output_format)
     if batch.output == STANDARD_STREAM and output.format == "parquet":
         with TemporaryDirectory() as folder:
             file = Path(folder) / "out.parquet"
@@ -96,37 +92,25 @@ def run_batch(
             sys.stdout.buffer.writelines(read_files([file]))
         return summary
     if batch.output == STANDARD_STREAM:
-        summaries = _score_parts(batch, inputs, output, _StandardOutput(), on_progress)
-        return _summarise(batch.rules, summaries)
+        stream = _StandardOutput()
+        summaries = _score_parts(batch, inputs, output, stream, on_progress)
+        return summarise_run(batch.rules, summaries, stream)
     parts = Checkpoints(Path(batch.output), ".arrow" if output.format == "parquet" else ".part")
     try:
         parts.open_run(_run_identity(batch, inputs, output), resume=batch.resume)
+        summaries = _score_parts(batch, inputs, output, parts, on_progress)
     except RunMismatchError:
         raise UnusableInputError(
             "the run cannot resume: the input, rulebook or options have changed; "
             "omit --resume to start again"
         ) from None
-    try:
-        summaries = _score_parts(batch, inputs, output, parts, on_progress)
     except UnusableInputError:
         parts.delete()
         raise
+    summary = summarise_run(batch.rules, summaries, parts)
     _merge_parts(output, parts, Path(batch.output))
     parts.delete()
-    return _summarise(batch.rules, summaries)
-
-
-def _find_inputs(batch: BatchRun) -> list[InputFile]:
-    names = expand_pattern(batch.source)
-    if batch.source == STANDARD_STREAM and batch.resume:
-        raise UnusableInputError("--resume is not possible with standard input")
-    several = len(names) > 1
-    return [
-        InputFile(
-            name, detect_format(name, batch.input_format), Path(name).name if several else None
-        )
-        for name in names
-    ]
+    return summary
 
 
 def _run_identity(batch: BatchRun, inputs: list[InputFile], output: FileFormat) -> dict[str, Any]:
@@ -140,8 +124,8 @@ def _run_identity(batch: BatchRun, inputs: list[InputFile], output: FileFormat) 
         "mapping": batch.names.mapping,
         "ignore_unknown": batch.names.ignore_unknown,
         "explain": batch.explain,
-        "encoding": batch.encoding,
-        "bytes": [batch.block_bytes, batch.record_bytes],
+        "keep": [batch.names.keep, batch.names.missing.words],
+        "read": batch.read_options,
     }
 
 
@@ -154,51 +138,22 @@ def _score_parts(
 ) -> list[PartSummary]:
     summaries: list[PartSummary] = []
     meter = _ProgressMeter(inputs, on_step)
-    for number, (file, piece) in enumerate(_pieces(batch, inputs)):
+    pieces = read_pieces(inputs, batch.rules.loaded, batch.names, batch.read_options)
+    for number, (file, piece) in enumerate(pieces):
         summary = parts.read_summary(number)
         if summary is None:
-            content, summary = _score_piece(batch, output, file, piece, summaries)
-            parts.write_part(number, content, summary)
+            part = _score_piece(batch, output, file, piece, summaries)
+            parts.write_part(number, part)
+            summary = part.summary
+        elif summary.input_digest != zlib.crc32(piece.content):
+            raise RunMismatchError
         summaries.append(summary)
         meter.add(summary.rows, piece.input_bytes)
     if not summaries:
-        content, summary = _empty_part(batch, output)
-        parts.write_part(0, content, summary)
-        summaries.append(summary)
+        part = _empty_part(batch, output)
+        parts.write_part(0, part)
+        summaries.append(part.summary)
     return summaries
-
-
-def _pieces(batch: BatchRun, inputs: list[InputFile]) -> Iterator[tuple[InputFile, FilePiece]]:
-    for file in inputs:
-        if file.file_format.format == "parquet":
-            yield from ((file, piece) for piece in _read_parquet(batch, file))
-            continue
-        with open_input(file.name, file.file_format.compression) as stream:
-            sizes = {"block_bytes": batch.block_bytes, "record_bytes": batch.record_bytes}
-            try:
-                pieces: Iterator[FilePiece]
-                if file.file_format.format == "csv":
-                    pieces = read_csv_pieces(stream, batch.names, encoding=batch.encoding, **sizes)
-                else:
-                    pieces = read_ndjson_pieces(stream, batch.rules.loaded, batch.names, **sizes)
-                yield from ((file, piece) for piece in pieces)
-            except (EOFError, ValueError) as error:
-                raise UnusableInputError(
-                    f"cannot be decompressed: {type(error).__name__}"
-                ) from None
-
-
-def _read_parquet(batch: BatchRun, file: InputFile) -> Iterator[FilePiece]:
-    if file.name != STANDARD_STREAM:
-        size = Path(file.name).stat().st_size
-        yield from read_parquet_pieces(file.name, batch.names, size=size)
-        return
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / "in.parquet"
-        with copy.open("wb") as stream:
-            while piece := sys.stdin.buffer.read(1024 * 1024):
-                stream.write(piece)
-        yield from read_parquet_pieces(str(copy), batch.names, size=copy.stat().st_size)
 
 
 def _score_piece(
@@ -207,31 +162,39 @@ def _score_piece(
     file: InputFile,
     piece: FilePiece,
     earlier: list[PartSummary],
-) -> tuple[bytes, PartSummary]:
+) -> FinishedPart:
     rows = piece.parse_rows()
     chunk = score_frame(
-        rows.frame, batch.rules, explain=batch.explain, faults=rows.faults, lines=rows.lines
+        batch.names.missing.empty_cells(rows.frame, batch.rules.loaded.questions),
+        batch.rules,
+        explain=batch.explain,
+        keep=batch.names.keep,
+        faults=rows.faults,
+        lines=rows.lines,
     )
-    summary = PartSummary(
-        rows=chunk.results.height,
-        rows_with_problems=chunk.faults["row"].n_unique(),
-        by_status=chunk.count_values(STATUS_COLUMN),
-        by_band=chunk.count_values(BAND_COLUMN),
-        by_tier=chunk.count_values(TIER_COLUMN),
-        problems=chunk.list_problems(
-            rows_before=sum(part.rows for part in earlier),
-            file=file.label,
-            limit=MAX_SUMMARY_PROBLEMS - sum(len(part.problems) for part in earlier),
-        ),
-    )
-    return _encode(chunk.results, output, first=not earlier), summary
+    summary = summarise_part(chunk, rows, batch.rules.loaded, earlier, file.label)
+    summary = summary.model_copy(update={"input_digest": zlib.crc32(piece.content)})
+    row_keys = encode_row_keys(rows.frame, chunk.results)
+    results = chunk.results if file.label is None else _add_source(chunk.results, file, rows)
+    return FinishedPart(_encode(results, output, first=not earlier), summary, row_keys)
 
 
-def _empty_part(batch: BatchRun, output: FileFormat) -> tuple[bytes, PartSummary]:
+def _add_source(results: pl.DataFrame, file: InputFile, rows: ParsedRows) -> pl.DataFrame:
+    """Add the file that each row comes from, and its line there if it is known."""
+    lines = rows.lines(list(range(results.height))) if rows.lines else None
+    return results.with_columns(
+        pl.lit(file.label).alias(SOURCE_FILE_COLUMN),
+        pl.Series(SOURCE_LINE_COLUMN, lines or [None] * results.height, pl.UInt64),
+    )
+
+
+def _empty_part(batch: BatchRun, output: FileFormat) -> FinishedPart:
     """Return the part and summary of inputs without a row."""
-    results = score_frame(pl.DataFrame(), batch.rules, explain=batch.explain).results.clear()
+    results = score_frame(
+        pl.DataFrame(), batch.rules, explain=batch.explain, keep=batch.names.keep
+    ).results.clear()
     summary = PartSummary(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
-    return _encode(results, output, first=True), summary
+    return FinishedPart(_encode(results, output, first=True), summary)
 
 
 def _encode(results: pl.DataFrame, output: FileFormat, *, first: bool) -> bytes:
@@ -240,7 +203,7 @@ def _encode(results: pl.DataFrame, output: FileFormat, *, first: bool) -> bytes:
             return compress_member(encode_csv(results, header=first), output.compression)
         case "ndjson":
             return compress_member(encode_ndjson(results), output.compression)
-        case "parquet":
+        case _:
             return encode_ipc(results)
 
 
@@ -263,12 +226,19 @@ def _merge_parts(output: FileFormat, parts: Checkpoints, out: Path) -> None:
 class _StandardOutput:
     """Writes the parts to standard output at once; none can be resumed."""
 
+    def __init__(self) -> None:
+        self._row_keys: dict[int, bytes] = {}
+
     def read_summary(self, _: int) -> None:
         return None
 
-    def write_part(self, _: int, content: bytes, __: PartSummary) -> None:
-        sys.stdout.buffer.write(content)
+    def write_part(self, number: int, part: FinishedPart) -> None:
+        sys.stdout.buffer.write(part.content)
         sys.stdout.buffer.flush()
+        self._row_keys[number] = part.row_keys
+
+    def read_row_keys(self, number: int) -> bytes:
+        return self._row_keys[number]
 
 
 class _ProgressMeter:
@@ -285,22 +255,3 @@ class _ProgressMeter:
     def add(self, rows: int, size: int) -> None:
         self._rows, self._bytes = self._rows + rows, self._bytes + size
         self._on_step(RunProgress(self._rows, self._bytes, self._total))
-
-
-def _summarise(rules: ColumnRules, summaries: list[PartSummary]) -> BatchSummary:
-    def add_counts(name: str) -> dict[str, int]:
-        total: Counter[str] = Counter()
-        for summary in summaries:
-            total.update(getattr(summary, name))
-        return dict(total.most_common())
-
-    return BatchSummary(
-        rulebook=rules.loaded.name,
-        rulebook_sha256=rules.loaded.sha256,
-        rows=sum(summary.rows for summary in summaries),
-        rows_with_problems=sum(summary.rows_with_problems for summary in summaries),
-        by_status=add_counts("by_status"),
-        by_band=add_counts("by_band"),
-        by_tier=add_counts("by_tier"),
-        problems=tuple(problem for summary in summaries for problem in summary.problems),
-    )

@@ -19,7 +19,8 @@ def stream_results(
     file_format: BatchFormat, chunks: Iterator[bytes], empty_results: Callable[[], pl.DataFrame]
 ) -> Iterator[bytes]:
     """Yield the results of all chunks as one file, or `empty_results` if there is no chunk."""
-    frames = (pl.read_ipc(io.BytesIO(chunk)) for chunk in chunks)
+    schema = empty_results().schema
+    frames = (_align(pl.read_ipc(io.BytesIO(chunk)), schema) for chunk in chunks)
     if file_format == "parquet":
         yield _parquet(list(frames) or [empty_results()])
         return
@@ -29,6 +30,16 @@ def stream_results(
         first = False
     if first and file_format == "csv":
         yield encode_csv(empty_results(), header=True)
+
+
+def _align(frame: pl.DataFrame, schema: pl.Schema) -> pl.DataFrame:
+    """Return results with today's columns: an earlier release may have scored a part of them."""
+    if frame.schema == schema:
+        return frame
+    return frame.select(
+        pl.col(name).cast(kind) if name in frame.columns else pl.lit(None, kind).alias(name)
+        for name, kind in schema.items()
+    )
 
 
 def _parquet(frames: list[pl.DataFrame]) -> bytes:

@@ -18,6 +18,7 @@ from api.cli.commands import (
     token,
     worker,
 )
+from api.cli.demo import commands as demo
 
 _FORMER_NAMES = {
     "place": "allowed-host",
@@ -63,6 +64,7 @@ for _command in (
     main.command()(_command)
 main.add_typer(rulebooks.commands, name="rulebook")
 main.add_typer(admin.commands, name="admin")
+main.add_typer(demo.commands, name="demo")
 main.add_typer(audit.commands, name="audit")
 main.add_typer(keys.commands, name="keys")
 main.add_typer(links.commands, name="link")

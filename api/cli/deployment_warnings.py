@@ -47,3 +47,8 @@ def _list_database_warnings(settings: Settings) -> Iterator[str]:
     is_verified = parse_qs(url.query).get("sslmode") in _VERIFYING_SSL_MODES
     if url.hostname and not is_loopback(url.hostname) and not is_verified:
         yield f"DATABASE_URL: {url.hostname} is not verified; add sslmode=verify-full"
+    if settings.ledger_file is None:
+        yield (
+            "NOCISCREEN_WITHDRAWALS_FILE is not set: a restored backup brings back revoked keys "
+            "and erased patients; set it to a file that every process reaches"
+        )

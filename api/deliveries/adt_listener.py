@@ -1,9 +1,11 @@
-"""Receives ADT^A40 messages over MLLP, merges the patients and acknowledges each message.
+"""Receives HL7 messages over MLLP, merges patients and acknowledges each message.
 
-`AA` means that all merges of the message are committed, in one transaction. A repeated message
-changes nothing. A sender has a deadline for each message and a number of connections of its own.
+`AA` means that all merges of the message are committed, in one transaction, or wait for a second
+person's approval, or that the message concerns no patient's number. A repeated message changes
+nothing. A sender has a deadline for each message and a number of connections of its own.
 """
 
+import re
 import socket
 import socketserver
 import ssl
@@ -18,15 +20,16 @@ import structlog
 from pydantic import ValidationError
 
 from api.hl7v2.acknowledgement import Hl7ErrorDetail, encode_acknowledgement
+from api.hl7v2.batches import join_acknowledgements, split_batch
 from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
 from api.hl7v2.parser import Hl7Message, UnreadableMessageError, parse_header, parse_hl7_message
 from api.hl7v2.patient_merge import NotAMergeError, PatientMerge, parse_merges
 from api.http.error_conversion import convert_error
 from api.http.rate_limit import compute_network_key
 from api.outbound.bulkhead import Bulkhead, BulkheadFullError
+from api.store import approvals
 from api.store.errors import StoreError, UnavailableError
 from api.store.operations.denied_requests import DeniedRequestLog
-from api.store.patients import merges as patient_merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.store import Store
 from api.store.transaction import Actor
@@ -38,19 +41,29 @@ MESSAGE_TIMEOUT_SECONDS = 60.0
 MAX_CONNECTIONS = 64
 MAX_CONNECTIONS_PER_ADDRESS = 8
 MAX_PEER_CHARACTERS = 80
+_TYPE = re.compile(r"[A-Z][A-Z0-9]{2}")
 _log = structlog.get_logger("nociscreen")
 
 
 class AdtContext(NamedTuple):
     """What a message is applied with: the actor is named after the sender in the audit.
 
-    `authorities` maps the names of assigning authorities to identifier systems.
+    `authorities` maps the names of assigning authorities to identifier systems; the empty name
+    stands for numbers without an authority.
     """
 
     store: Store
     actor: Actor
     authorities: Mapping[str, str]
     denied_requests: DeniedRequestLog
+
+
+def apply_content(context: AdtContext, content: bytes) -> bytes:
+    """Apply a message, or each message of a batch, and return what acknowledges it."""
+    batch = split_batch(content)
+    if batch is None:
+        return apply_message(context, content)
+    return join_acknowledgements(batch, [apply_message(context, it) for it in batch.messages])
 
 
 def apply_message(context: AdtContext, content: bytes) -> bytes:
@@ -60,7 +73,10 @@ def apply_message(context: AdtContext, content: bytes) -> bytes:
     try:
         message = parse_hl7_message(content)
         _require_control_id(message)
-        _merge_patients(context, parse_merges(message, context.authorities))
+        merges = parse_merges(message, context.authorities)
+        if merges:
+            _merge_patients(context, merges)
+        _log_message(context, message, "merged" if merges else "passed_over")
     except UnreadableMessageError as error:
         fault = Hl7ErrorDetail("100", "Segment sequence error", str(error))
         return _refuse(context, message or parse_header(content), "unreadable", fault)
@@ -93,17 +109,29 @@ def _refuse(
 ) -> bytes:
     """Audit and encode a refusal; without a database there is no audit row."""
     context.denied_requests.record(context.actor, code, is_aggregated=True)
+    _log_message(context, message, code, expected=fault.detail)
     return encode_acknowledgement(message, datetime.now(UTC), "AR", fault)
+
+
+def _log_message(
+    context: AdtContext, message: Hl7Message | None, outcome: str, **details: str
+) -> None:
+    """Log what became of a message, by its type and the outcome alone."""
+    header = message.find_segment("MSH") if message else ("MSH",)
+    parts: list[str] = []
+    with suppress(UnreadableMessageError):
+        parts = [message.read_component(header, 9, number) for number in (1, 2)] if message else []
+    words = [part for part in parts if _TYPE.fullmatch(part)]
+    _log.info(
+        "hl7_message", sender=context.actor.id, type="^".join(words), outcome=outcome, **details
+    )
 
 
 def _merge_patients(context: AdtContext, requests: list[PatientMerge]) -> None:
     pairs = [(_build_selector(item.retired), _build_survivor(item.survivor)) for item in requests]
     with context.store.transaction(context.actor) as work:
-        merges = [
-            patient_merges.merge_patients(work, retired, survivor, "hl7v2")
-            for retired, survivor in pairs
-        ]
-        work.audit("merge", "patient", count=sum(merged.screenings for merged in merges))
+        counts = [approvals.receive_merge(work, *pair) for pair in pairs]
+        work.audit("merge", "patient", count=sum(counts))
 
 
 def _build_selector(identifier: PatientNumber) -> PatientSelector:
@@ -224,5 +252,5 @@ def serve_connection(
         except FrameError:
             return
         for content in messages:
-            connection.sendall(frame_message(apply_message(context, content)))
+            connection.sendall(frame_message(apply_content(context, content)))
             begun_at = now()

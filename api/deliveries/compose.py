@@ -118,7 +118,8 @@ def _compose_bundle(
         misfits = (DestinationMisfit(code="no_withdrawal", place="event", detail=detail),)
     url = "" if report else build_report_url(context, request)
     transaction = build_transaction(context, request, report.content if report else None, url)
-    return ComposedPayload(_encode_json(transaction), FHIR_JSON, misfits)
+    misfits = (*misfits, *transaction.misfits)
+    return ComposedPayload(_encode_json(transaction.bundle), FHIR_JSON, misfits)
 
 
 def _compose_json(
@@ -126,7 +127,12 @@ def _compose_json(
 ) -> ComposedPayload:
     screening = request.snapshot.screening
     is_withdrawal = request.event == "withdrawal"
-    excluded = {"answers", "origin"} | ({"assessment", "context"} if is_withdrawal else set())
+    excluded: dict[str, Any] = {"answers": True, "origin": True}
+    excluded |= (
+        {"assessment": True, "context": True}
+        if is_withdrawal
+        else {"context": {"fhir": {"received"}}}  # which repeats the answers
+    )
     body: dict[str, Any] = {
         "type": f"screening.{request.event}",
         "timestamp": request.composed_at.isoformat().replace("+00:00", "Z"),

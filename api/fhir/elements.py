@@ -4,6 +4,7 @@ All of them are derived from the service URL and the screening ids, so the same 
 yields the same resources.
 """
 
+import json
 import re
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -61,8 +62,9 @@ class ResourceVersion(NamedTuple):
     """One screening as a version of the resources that are derived from it.
 
     `first` is the id of the original screening and the logical id of the resources. `number`
-    counts the screening, its corrections and its entry in error. `successor` is the screening that
-    corrects this one, if it was loaded.
+    counts the screening, its corrections, merges of its patient and its entry in error, and
+    `changed_at` is the instant of the last of them. `successor` is the screening that corrects this
+    one, if it was loaded.
     """
 
     screening: Screening
@@ -71,6 +73,7 @@ class ResourceVersion(NamedTuple):
     loaded: LoadedRulebook
     urls: CanonicalUrls
     successor: Screening | None = None
+    changed_at: datetime | None = None
 
     @property
     def instrument(self) -> str:
@@ -88,6 +91,12 @@ class ResourceVersion(NamedTuple):
         return is_confidential(self.loaded.rulebook, self.screening.assessment)
 
     @property
+    def received(self) -> Resource | None:
+        """The QuestionnaireResponse as it was received; None for other ways in."""
+        fhir = self.screening.context.fhir
+        return json.loads(fhir.received) if fhir is not None and fhir.received else None
+
+    @property
     def answered_at(self) -> str:
         """The instant or date at which the answers were given."""
         context = self.screening.context
@@ -97,9 +106,10 @@ class ResourceVersion(NamedTuple):
 
     @property
     def updated_at(self) -> str:
-        """The instant of the last change: creation or entry in error."""
+        """The instant of the last change: creation, merge of the patient or entry in error."""
         error = self.screening.entered_in_error
-        return format_instant(error.at) if error else self.stored_at
+        changed_at = self.changed_at or (error.at if error else self.screening.created_at)
+        return format_instant(changed_at)
 
     @property
     def stored_at(self) -> str:

@@ -34,6 +34,11 @@ class QuestionnaireForm(NamedTuple):
         return f"{self.url}|{self.entry.version}"
 
     @property
+    def spellings(self) -> tuple[str, ...]:
+        """The URLs without a version that name this form: the canonical one, and relative ones."""
+        return self.url, f"/fhir/Questionnaire/{self.id}", f"Questionnaire/{self.id}"
+
+    @property
     def totals(self) -> tuple[str, ...]:
         """The link ids of the totals, which are computed and never asked."""
         if self.for_patient:
@@ -77,6 +82,19 @@ def list_questionnaire_forms(catalogue: Catalogue, urls: CanonicalUrls) -> list[
         if entry.status != "draft"
         for for_patient in (False, True)
     ]
+
+
+def find_named_form(forms: list[QuestionnaireForm], canonical: str) -> QuestionnaireForm | None:
+    """Return the form that a canonical URL names, or None.
+
+    A URL without a version names the newest active one. It may be relative to this server, and end
+    with a slash.
+    """
+    url, _, version = canonical.partition("|")
+    versions = [form for form in forms if url.removesuffix("/") in form.spellings]
+    if not version:
+        return find_newest_form([form for form in versions if form.entry.status == "active"])
+    return next((form for form in versions if form.entry.version == version), None)
 
 
 def find_newest_form(candidates: list[QuestionnaireForm]) -> QuestionnaireForm | None:

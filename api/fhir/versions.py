@@ -1,5 +1,8 @@
 """Reads stored screenings as versions of FHIR resources."""
 
+from datetime import datetime
+from typing import Any
+
 from api.auth.request_context import RequestContext
 from api.fhir.elements import CanonicalUrls, Resource, ResourceVersion
 from api.fhir.questionnaire_catalogue import QuestionnaireForm
@@ -28,6 +31,21 @@ def read_version(
     return build_version(lineage, rulebooks, urls, number)
 
 
+def read_history(
+    context: RequestContext, rulebooks: Catalogue, urls: CanonicalUrls, first: str
+) -> list[ResourceVersion]:
+    """Return every version of a screening, the newest first; audit the read.
+
+    Raises Problem `not_found`.
+    """
+    with context.transaction() as work:
+        lineage = list_versions(work, first)
+        work.audit("read", "screening", first)
+    newest = build_version(lineage, rulebooks, urls)
+    numbers = range(newest.number, 0, -1)
+    return [build_version(lineage, rulebooks, urls, number) for number in numbers]
+
+
 def build_version(
     screenings: list[Screening],
     rulebooks: Catalogue,
@@ -36,19 +54,40 @@ def build_version(
 ) -> ResourceVersion:
     """Return a version of a lineage: the newest, or the one with this number.
 
-    `screenings` are the lineage, oldest first. Raises Problem `not_found` if there is no such
-    version.
+    `screenings` are the lineage, oldest first. Each correction, merge of the patient and entry in
+    error makes a version. Raises Problem `not_found` if there is no such version.
     """
-    in_error = screenings[-1].entered_in_error is not None
-    newest = len(screenings) + in_error
-    number = newest if number is None else number
-    if not 1 <= number <= newest:
+    changes = _list_changes(screenings)
+    number = len(changes) if number is None else number
+    if not 1 <= number <= len(changes):
         raise Problem("not_found")
-    screening = screenings[min(number, len(screenings)) - 1]
-    if number == len(screenings) and in_error:
-        screening = screening.model_copy(update={"entered_in_error": None})
-    version = build_single_version(screening, rulebooks, urls)
-    return version._replace(logical_id=screenings[0].id, number=number)
+    at = changes[number - 1]
+    screening = next(it for it in reversed(screenings) if it.created_at <= at)
+    version = build_single_version(_restore_state(screening, at), rulebooks, urls)
+    return version._replace(logical_id=screenings[0].id, number=number, changed_at=at)
+
+
+def _list_changes(screenings: list[Screening]) -> list[datetime]:
+    """Return the instants at which the content of the resources changed, oldest first."""
+    error = screenings[-1].entered_in_error
+    instants = {screening.created_at for screening in screenings}
+    instants |= {move.at for screening in screenings for move in screening.moves}
+    return sorted(instants | ({error.at} if error else set()))
+
+
+def _restore_state(screening: Screening, at: datetime) -> Screening:
+    """Return the screening as it was at this instant: not yet in error, its patient not moved."""
+    later_moves = [move for move in screening.moves if move.at > at]
+    error = screening.entered_in_error
+    changes: dict[str, Any] = {
+        "moves": tuple(move for move in screening.moves if move.at <= at),
+        "entered_in_error": error if error and error.at <= at else None,
+    }
+    if later_moves:
+        first = later_moves[0]
+        number = {"reference": first.from_reference, "system": first.from_system}
+        changes["patient"] = screening.patient.model_copy(update=number)
+    return screening.model_copy(update=changes)
 
 
 def build_single_version(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from api.hl7v2.parser import CODECS
+from api.hl7v2.character_sets import CODECS
 from schemas.delivery import DestinationMisfit
 from schemas.profile import V2Options
 

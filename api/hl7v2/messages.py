@@ -8,7 +8,12 @@ from api.hl7v2.fields import (
     join_components,
 )
 from api.hl7v2.obx_segments import build_observations, build_report_obx
-from api.hl7v2.person_segments import build_pid, build_pv1, encode_clinician
+from api.hl7v2.person_segments import (
+    build_pid,
+    build_pv1,
+    encode_clinician,
+    encode_order_number,
+)
 from api.hl7v2.screening_event import CODING_SYSTEM, ScreeningEvent
 
 _MDM_TYPES = {
@@ -78,7 +83,7 @@ def _build_msh(event: ScreeningEvent, message_type: str) -> str:
 
 def _build_orc(event: ScreeningEvent) -> str:
     """Build ORC, with the confidentiality code (table 0177) of a restricted result."""
-    fields = {1: "RE", 3: event.filler_order_number}
+    fields = {1: "RE", 2: encode_order_number(event), 3: event.filler_order_number}
     if event.is_confidential:
         fields[28] = join_components(_RESTRICTED, "Restricted", "HL70177")
     return build_segment("ORC", fields)
@@ -89,6 +94,7 @@ def _build_obr(event: ScreeningEvent) -> str:
     answered_on = event.screening.context.answered_on
     fields = {
         1: "1",
+        2: encode_order_number(event),
         3: event.filler_order_number,
         4: join_components(rulebook.instrument, rulebook.title, CODING_SYSTEM),
         7: answered_on.strftime("%Y%m%d") if answered_on else format_timestamp(event.observed_at),

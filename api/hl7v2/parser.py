@@ -4,17 +4,17 @@ UnreadableMessageError    the sender must act; the message names the field, neve
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
-CODECS: Mapping[str, str] = {
-    "": "utf-8",
-    "UNICODE UTF-8": "utf-8",
-    "8859/1": "latin-1",
-    "ASCII": "ascii",
-}
+from api.hl7v2.character_sets import find_codec
+
 MAX_SEGMENTS = 500
 MAX_MESSAGE_BYTES = 256 * 1024
+_FORMATTING = re.compile(r"[HN]|\.(?:sp|ce|in|ti|sk|fi|nf)(?:[+-]?\d{1,3})?")
+"""Escape sequences that only change how a text looks: highlighting, lines and indents."""
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_DEFAULT_SUBCOMPONENT = "&"
 _CHARACTER_SET = re.compile(rb"^MSH(.)(?:[^\r\n]*?\1){16}([^\r\n]*?)(?:\1|\r|\n|$)")
 
 
@@ -37,6 +37,7 @@ class Hl7Message(NamedTuple):
 
     separators: Separators
     segments: tuple[tuple[str, ...], ...]
+    codec: str = "utf-8"
 
     def list_segments(self, name: str) -> Iterator[tuple[str, ...]]:
         """Return the segments of this name, in order."""
@@ -67,8 +68,11 @@ class Hl7Message(NamedTuple):
 
     def unescape(self, text: str) -> str:
         """Unescape a text. Raises UnreadableMessageError for an unknown escape sequence."""
+        if not self.separators.escape:
+            return text
         escape = re.escape(self.separators.escape)
-        return re.sub(f"{escape}([^{escape}]*){escape}", self._unescape_match, text)
+        hexadecimal = f"(?:{escape}X(?:[0-9A-Fa-f]{{2}}){{1,20}}{escape})+"
+        return re.sub(f"{hexadecimal}|{escape}([^{escape}]*){escape}", self._unescape_match, text)
 
     def _unescape_match(self, match: "re.Match[str]") -> str:
         field, component, repetition, escape, part = self.separators
@@ -81,11 +85,21 @@ class Hl7Message(NamedTuple):
             ".br": "\n",
         }
         sequence = match[1]
+        if sequence is None:
+            return self._decode_bytes(match[0])
         if sequence in characters:
             return characters[sequence]
-        if re.fullmatch(r"X(?:[0-9A-Fa-f]{2}){1,20}", sequence):
-            return bytes.fromhex(sequence[1:]).decode("latin-1")
+        if _FORMATTING.fullmatch(sequence):
+            return "\n" if sequence[1:3] in ("sp", "ce") else ""
         raise UnreadableMessageError("unknown escape sequence")
+
+    def _decode_bytes(self, escaped: str) -> str:
+        """Decode adjacent hexadecimal escapes in the message's own character set."""
+        digits = escaped.replace(self.separators.escape, "").replace("X", "")
+        try:
+            return bytes.fromhex(digits).decode(self.codec)
+        except UnicodeDecodeError:
+            raise UnreadableMessageError("expected escaped bytes of the character set") from None
 
 
 def parse_hl7_message(message: bytes) -> Hl7Message:
@@ -95,43 +109,60 @@ def parse_hl7_message(message: bytes) -> Hl7Message:
     """
     if len(message) > MAX_MESSAGE_BYTES:
         raise UnreadableMessageError(f"expected at most {MAX_MESSAGE_BYTES} bytes")
-    return _parse_text(_decode(message))
+    content = message.removeprefix(_BYTE_ORDER_MARK).lstrip(b"\r\n")
+    return _parse_text(*_decode(content))
 
 
 def parse_header(message: bytes) -> Hl7Message | None:
     """Parse only the MSH segment of an unreadable message; None if that fails too."""
     line = re.split(rb"[\r\n]", message, maxsplit=1)[0]
     try:
-        return _parse_text(line.decode("ascii", "ignore"))
+        return _parse_text(line.decode("ascii", "ignore"), "ascii")
     except UnreadableMessageError:
         return None
 
 
-def _parse_text(text: str) -> Hl7Message:
+def _parse_text(text: str, codec: str) -> Hl7Message:
     lines = text.replace("\r\n", "\r").replace("\n", "\r").rstrip("\r").split("\r")
-    header = lines[0]
-    if not header.startswith("MSH") or len(header) < 9:
+    lines = [line for line in lines if line.strip(" \t")]
+    header = lines[0] if lines else ""
+    if not header.startswith("MSH") or len(header) < 8:
         raise UnreadableMessageError("expected a message to begin with MSH and its separators")
-    field, marks = header[3], header[4:8]
-    if header[8] != field or len({field, *marks}) != 5 or any(map(str.isalnum, field + marks)):
-        raise UnreadableMessageError("expected five different separators in MSH-1 and MSH-2")
-    separators = Separators(field, *marks)
+    separators = _parse_separators(header)
+    field = separators.field
     if len(lines) > MAX_SEGMENTS:
         raise UnreadableMessageError(f"expected at most {MAX_SEGMENTS} segments")
     segments = tuple(tuple(line.split(field)) for line in lines)
     if not all(re.fullmatch(r"[A-Z][A-Z0-9]{2}", line[0]) for line in segments):
         raise UnreadableMessageError("expected each segment to begin with its name")
-    return Hl7Message(separators, segments)
+    return Hl7Message(separators, segments, codec)
 
 
-def _decode(message: bytes) -> str:
+def _parse_separators(header: str) -> Separators:
+    """Parse MSH-1 and MSH-2: three characters leave out the subcomponent's, five truncate."""
+    field, marks = header[3], header[4:].partition(header[3])[0]
+    is_closed = len(header) > 4 + len(marks)
+    is_different = len({field, *marks}) == 1 + len(marks)
+    if not 3 <= len(marks) <= 5 or not (is_closed and is_different):
+        raise UnreadableMessageError("expected three to five different separators in MSH-2")
+    if any(map(str.isalnum, field + marks)):
+        raise UnreadableMessageError("expected separators that are no letters or digits")
+    subcomponent = marks[3:4] or _DEFAULT_SUBCOMPONENT
+    if len(marks) == 3 and subcomponent in field + marks:
+        raise UnreadableMessageError("expected a separator of subcomponents in MSH-2")
+    return Separators(field, marks[0], marks[1], marks[2], subcomponent)
+
+
+def _decode(message: bytes) -> tuple[str, str]:
+    """Return the text of a message and its codec."""
     match = _CHARACTER_SET.match(message)
-    character_set = match[2].decode("ascii", "replace").split("~")[0].strip() if match else ""
-    if character_set not in CODECS:
-        raise UnreadableMessageError("MSH-18: expected UNICODE UTF-8, 8859/1 or ASCII")
+    name = match[2].decode("ascii", "replace").split("~")[0].strip() if match else ""
+    codec = find_codec(name)
+    if codec is None:
+        raise UnreadableMessageError("MSH-18: expected UNICODE UTF-8, 8859/1 to 8859/16 or ASCII")
     try:
-        return message.decode(CODECS[character_set])
+        return message.decode(codec), codec
     except UnicodeDecodeError:
-        if not character_set:
-            return message.decode("latin-1")
+        if not name:
+            return message.decode("latin-1"), "latin-1"
         raise UnreadableMessageError("expected the characters that MSH-18 names") from None

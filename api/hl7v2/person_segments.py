@@ -37,6 +37,12 @@ def encode_clinician(event: ScreeningEvent) -> str:
     ).rstrip("^")
 
 
+def encode_order_number(event: ScreeningEvent) -> str:
+    """Encode the placer order number as EI: the first order that a FHIR response answers."""
+    fhir = event.screening.context.fhir
+    return join_components(fhir.orders[0]) if fhir is not None and fhir.orders else ""
+
+
 def encode_authority(system: str | None, options: V2Options) -> str:
     """Encode an assigning authority as HD: the receiver's name for it, or its OID or URI."""
     if system is None:

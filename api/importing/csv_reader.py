@@ -7,24 +7,28 @@ first line is a patient's row.
 
 import csv
 import json
+import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from api.importing.cell_parser import UNANSWERED, CellError, parse_answer
-from api.importing.mapping import ImportMapping, MappingError
+from api.batch_scoring.mapping.cell_parser import UNANSWERED, CellError, CellRules, parse_answer
+from api.batch_scoring.mapping.mapping_file import ImportMapping, MappingError
 from api.intakes.models import StorableIntake, build_intake_model
 from api.problems import build_body_problem
 from schemas.patient import EARLIEST_DAY, find_day_fault
 from schemas.rulebook_name import RulebookName
+from scoring.columns.cell_words import build_cell_words
 from scoring.compiled_rulebook import LoadedRulebook
 
 MAX_COLUMNS = 5_000
 MAX_CELL_LENGTH = 100_000
+_TIME_ZONE = re.compile(r"\s*(?:GMT|UTC|Z)(?:[+-]\d{1,2}(?::?\d{2})?)?$")
 
 
 class ImportProblem(NamedTuple):
@@ -43,6 +47,11 @@ class ImportRow(NamedTuple):
     intake: Any
     problems: tuple[ImportProblem, ...]
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether the row is valid and answers no question."""
+        return self.intake is not None and not self.intake.answers.model_dump(exclude_none=True)
+
 
 class ColumnUse(NamedTuple):
     """The use made of a column, and how many of its cells are filled and have problems."""
@@ -57,10 +66,13 @@ class ImportReader:
     """Reads one file row by row; `list_column_uses` covers the rows read so far."""
 
     def __init__(self, file: Path, mapping: ImportMapping, loaded: LoadedRulebook) -> None:
-        self._file, self._mapping = file, mapping
+        if mapping.patient is None:
+            raise MappingError("patient: the column of the patient's number is required")
+        self._file, self._mapping, self._patient = file, mapping, mapping.patient
         self._questions = {question.id: question for question in loaded.rulebook.question}
         self._rulebook = loaded.name
         self._intakes = TypeAdapter[Any](build_intake_model(loaded, [loaded.name], StorableIntake))
+        self._rules = build_cell_rules(mapping, loaded)
         self._filled: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
         self.columns: list[str] = []
@@ -71,13 +83,18 @@ class ImportReader:
         encoding = "utf-8-sig" if self._mapping.encoding == "utf-8" else self._mapping.encoding
         try:
             with self._file.open(encoding=encoding, newline="") as stream:
+                for _ in range(self._mapping.header_line - 1):
+                    next(stream, None)
+                lines_above = self._mapping.header_line - 1
                 reader = csv.reader(stream, delimiter=self._mapping.delimiter, strict=True)
                 self._read_header(next(reader, []))
-                line = reader.line_num + 1
+                for _ in range(self._mapping.skip_rows):
+                    next(reader, None)
+                line = reader.line_num + lines_above + 1
                 for cells in reader:
                     if any(cell.strip() for cell in cells):
                         yield self._read_row(line, cells)
-                    line = reader.line_num + 1
+                    line = reader.line_num + lines_above + 1
         except UnicodeError:
             raise MappingError(f"the file is not in {self._mapping.encoding}") from None
         except csv.Error as error:
@@ -89,7 +106,9 @@ class ImportReader:
         """Return the use made of each column of the file, in order."""
         uses = self._mapping.column_uses
         return [
-            ColumnUse(column, uses[column], self._filled[column], self._problems[column])
+            ColumnUse(
+                column, uses.get(column, "ignored"), self._filled[column], self._problems[column]
+            )
             for column in self.columns
         ]
 
@@ -104,7 +123,7 @@ class ImportReader:
         faults += [
             f"column {place} is not in the mapping: map it, or list it under `ignore`"
             for place, column in enumerate(self.columns, 1)
-            if column not in mapped
+            if column not in mapped and not self._mapping.ignore_rest
         ]
         faults += [f"column `{column}` occurs twice" for column in mapped if counts[column] > 1]
         if faults:
@@ -126,13 +145,13 @@ class ImportReader:
         self, line: int, row: dict[str, str], problems: list[ImportProblem]
     ) -> dict[str, Any]:
         mapping = self._mapping
-        reference = row[mapping.patient].strip()
+        reference = row[self._patient].strip()
         if not reference:
-            problems.append(ImportProblem(line, mapping.patient, "the patient's number"))
-        answers = {}
+            problems.append(ImportProblem(line, self._patient, "the patient's number"))
+        answers: dict[str, Any] = dict(mapping.constants)
         for question in mapping.question:
             try:
-                value = parse_answer(question, self._questions[question.id], row)
+                value = parse_answer(question, self._questions[question.id], row, self._rules)
             except CellError as error:
                 expected_value = str(error).removeprefix("expected ")
                 problems.append(ImportProblem(line, question.column_names[0], expected_value))
@@ -153,19 +172,18 @@ class ImportReader:
         source = self._mapping.answered_on
         if source is None or not row[source.column].strip():
             return None
-        try:
-            moment = datetime.strptime(row[source.column].strip(), source.format)  # noqa: DTZ007 - a day
-        except ValueError:
-            problems.append(
-                ImportProblem(line, source.column, f"a date in the format {source.format}")
-            )
+        day = parse_day(row[source.column], source.formats)
+        if day in source.unknown:
             return None
-        if find_day_fault(moment.date()):
-            problems.append(
-                ImportProblem(line, source.column, f"a date from {EARLIEST_DAY} to today")
-            )
+        expected_value = None
+        if day is None:
+            expected_value = f"a date in the format {' or '.join(source.formats)}"
+        elif find_day_fault(day):
+            expected_value = f"a date from {EARLIEST_DAY} to today"
+        if expected_value is not None:
+            problems.append(ImportProblem(line, source.column, expected_value))
             return None
-        return moment.date()
+        return day
 
     def _validate(self, line: int, body: dict[str, Any], problems: list[ImportProblem]) -> Any:
         try:
@@ -182,14 +200,34 @@ class ImportReader:
         """Return the column of a JSON pointer into the body."""
         columns = {question.id: question.column_names[0] for question in self._mapping.question}
         _, _, within = pointer.partition("/answers/")
-        return columns.get(within.partition("/")[0], self._mapping.patient)
+        return columns.get(within.partition("/")[0], self._patient)
 
     def _name_row(self, row: dict[str, str]) -> str:
         """Return a name that identifies the row when the file is imported again.
 
         This is the row's own name if the mapping has a column for it, otherwise all of its cells.
         """
-        name = row[self._mapping.row].strip() if self._mapping.row else ""
+        names = [row[column].strip() for column in self._mapping.row_columns]
+        name = names[0] if len(names) == 1 else names if any(names) else ""
         return json.dumps(
             [self._mapping.source, RulebookName.parse(self._rulebook).instrument, name or row]
         )
+
+
+def build_cell_rules(mapping: ImportMapping, loaded: LoadedRulebook) -> CellRules:
+    """Return what holds for all cells of a file with this mapping."""
+    return CellRules(
+        frozenset(word.casefold() for word in mapping.missing),
+        mapping.decimal,
+        mapping.thousands,
+        build_cell_words(loaded),
+    )
+
+
+def parse_day(cell: str, formats: Sequence[str]) -> date | None:
+    """Return the day of a cell, without its time zone; None if it has none of the formats."""
+    text = _TIME_ZONE.sub("", cell.strip())
+    for day_format in formats:
+        with suppress(ValueError):
+            return datetime.strptime(text, day_format).date()  # noqa: DTZ007 - a day
+    return None

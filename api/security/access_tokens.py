@@ -102,7 +102,7 @@ class AccessTokens:
         key = (find_key or self._find)(read_claimed_kid(token))
         principal = self._verify_cached(token, key)
         if principal.expires_at <= time.time():
-            raise InvalidTokenError
+            raise InvalidTokenError("expired")
         return principal
 
     def _verify_with_key(self, token: str, key: VerifyingKey | None) -> Principal:

@@ -29,6 +29,7 @@ from schemas.approvals import (
     Outcome,
     RequestedPatient,
 )
+from schemas.text import accept_stored_text
 
 VALID_DAYS = 7
 KIND_SCOPES = {
@@ -61,6 +62,21 @@ def submit_request(work: Transaction, request: ApprovalRequest) -> Outcome | App
     work.insert(ApprovalRow, row, content=request.model_dump_json().encode())
     work.audit("request", request.kind, approval.id)
     return approval
+
+
+def receive_merge(work: Transaction, retired: PatientSelector, survivor: PatientSelector) -> int:
+    """Merge two numbers as a hospital's system tells; return how many screenings moved.
+
+    Where a second person must approve, the merge waits, once, if anything of the retired number is
+    stored. Raises ConflictError.
+    """
+    if not organisations.find_own_organisation(work).second_approval:
+        return merges.merge_patients(work, retired, survivor, "hl7v2").screenings
+    request = MergeRequest(retired=describe_selector(retired), survivor=describe_selector(survivor))
+    waiting = (approval.request for approval in list_approvals(work, [request.kind]))
+    if merges.concerns_patient(work, retired) and request not in waiting:
+        submit_request(work, request)
+    return 0
 
 
 def list_approvals(work: Transaction, kinds: Collection[str]) -> list[Approval]:
@@ -101,6 +117,7 @@ def delete_expired_approvals(session: Session) -> None:
     session.execute(delete(ApprovalRow).where(col(ApprovalRow.expires_at) < datetime.now(UTC)))
 
 
+@accept_stored_text()
 def describe_selector(patient: PatientSelector) -> RequestedPatient:
     """Return a patient as a request names them."""
     return RequestedPatient(**patient._asdict())
@@ -135,5 +152,6 @@ def _match_open(work: Transaction, kinds: Collection[str]) -> tuple[Any, ...]:
     return col(ApprovalRow.kind).in_(kinds), col(ApprovalRow.expires_at) > work.now
 
 
+@accept_stored_text()
 def _decrypt(work: Transaction, row: ApprovalRow) -> ApprovalRequest:
     return _REQUEST.validate_json(work.decrypt_column(row, "content"))

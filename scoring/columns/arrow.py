@@ -13,6 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from scoring.columns.parsing import parse_intakes
+from scoring.columns.question_names import QuestionNames
 from scoring.columns.rules import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -20,18 +21,24 @@ from scoring.compiled_rulebook import LoadedRulebook
 class ArrowRules:
     """One rulebook over record batches; `schema` is the schema of the results."""
 
-    def __init__(self, loaded: LoadedRulebook, *, explain: bool = False) -> None:
+    def __init__(
+        self, loaded: LoadedRulebook, *, explain: bool = False, ignore_unknown: bool = False
+    ) -> None:
         self._loaded = loaded
         self._explain = explain
+        self._ignore_unknown = ignore_unknown
+        self._names = QuestionNames(loaded)
         self.schema = self._score_frame(pl.DataFrame()).schema
 
     def score_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return one row of results for each row, in order; unknown columns are ignored.
+        """Return one row of results for each row, in order.
 
         Text columns are parsed like CSV cells, typed columns like JSON. A row with a fault has
-        `problems` and no status.
+        `problems` and no status. Raises ValueError for an unknown column, unless `ignore_unknown`,
+        and always for one whose name is nearly that of a question.
         """
-        names = {*self._loaded.questions, "row_id", "patient_reference"}
+        self._check_names(batch.schema.names)
+        names = self._names.known
         known_columns = batch.select([name for name in batch.schema.names if name in names])
         frame = (
             pl.from_arrow(pa.Table.from_batches([known_columns]))
@@ -47,6 +54,18 @@ class ArrowRules:
     def score_batches(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the results of each batch, as Spark's `mapInArrow` expects."""
         return map(self.score_batch, batches)
+
+    def _check_names(self, names: list[str]) -> None:
+        mistyped = self._names.list_mistyped(names)
+        if mistyped:
+            name, question = next(iter(mistyped.items()))
+            raise ValueError(f"column {name!r}: did you mean {question!r}? Rename or drop it")
+        unknown = [name for name in names if name not in self._names.known]
+        if unknown and not self._ignore_unknown:
+            raise ValueError(
+                f"{len(unknown)} columns are no questions of {self._loaded.name}, such as "
+                f"{unknown[0]!r}; drop them, or set ignore_unknown=True"
+            )
 
     def _score_frame(self, frame: pl.DataFrame) -> pa.Table:
         intakes = parse_intakes(frame, self._loaded)

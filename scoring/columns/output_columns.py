@@ -6,8 +6,10 @@ rulebooks lists a selection.
 
 import tomllib
 from collections import Counter
+from typing import Any
 
 from schemas.batch import (
+    ALL_ASKED_COLUMN,
     ALTERNATIVES_COLUMN,
     ASK_FIRST_COLUMN,
     BAND_COLUMN,
@@ -20,14 +22,26 @@ from schemas.batch import (
     LEAST_COLUMN,
     MISSING_COLUMN,
     MOST_COLUMN,
+    NOT_ASKED_COLUMN,
     PASSTHROUGH_COLUMNS,
     PICTURE_COLUMN,
     PROBLEMS_COLUMN,
+    SCOPE_REASONS_COLUMN,
+    SCOPE_UNANSWERED_COLUMN,
     STATUS_COLUMN,
     TIER_COLUMN,
+    WHY_NO_BAND_COLUMN,
 )
 from scoring.catalogue import RULEBOOKS_FOLDER
 from scoring.compiled_rulebook import LoadedRulebook
+
+_BAND_RANGE_COLUMNS = [BAND_LEAST_COLUMN, BAND_MOST_COLUMN]
+_ASKED_COLUMNS = (
+    ALL_ASKED_COLUMN,
+    NOT_ASKED_COLUMN,
+    SCOPE_REASONS_COLUMN,
+    SCOPE_UNANSWERED_COLUMN,
+)
 
 
 class OutputColumns:
@@ -42,7 +56,7 @@ class OutputColumns:
         banded = [total.id for total in book.total if total.banded]
         unbanded_totals = [total.id for total in book.total if not total.banded]
         has_new_columns = book.rulebook.scoring_rules > 1
-        band_names = [BAND_COLUMN, *([BAND_LEAST_COLUMN, BAND_MOST_COLUMN] * has_new_columns)]
+        band_names = [BAND_COLUMN, *(_BAND_RANGE_COLUMNS * has_new_columns)]
         self.names = (
             *(
                 *PASSTHROUGH_COLUMNS,
@@ -58,7 +72,9 @@ class OutputColumns:
             *self.gradings,
             *([ALTERNATIVES_COLUMN, CONTRADICTIONS_COLUMN] * has_new_columns),
             *(MISSING_COLUMN, *([ASK_FIRST_COLUMN] * has_new_columns)),
-            *(*self.domain_names, *self.criteria, PROBLEMS_COLUMN),
+            *(*self.domain_names, *self.criteria, *_ASKED_COLUMNS),
+            *([WHY_NO_BAND_COLUMN] * has_new_columns),
+            PROBLEMS_COLUMN,
         )
         self.names_with_explanations = (*self.names[:-1], *self.because_names, PROBLEMS_COLUMN)
         duplicates = [
@@ -71,8 +87,11 @@ class OutputColumns:
 def list_output_gradings(loaded: LoadedRulebook) -> list[str]:
     """Return the ids of the gradings in a batch's results, in rulebook order."""
     gradings = [grading.id for grading in loaded.rulebook.grading]
+    selected = read_column_settings(loaded).get("gradings")
+    return gradings if selected is None else [name for name in gradings if name in selected]
+
+
+def read_column_settings(loaded: LoadedRulebook) -> dict[str, Any]:
+    """Return the settings for files of the instrument; none if it has no file of them."""
     file = RULEBOOKS_FOLDER / loaded.rulebook.rulebook.instrument / "columns.toml"
-    if not file.exists():
-        return gradings
-    selected = tomllib.loads(file.read_text(encoding="utf-8"))["gradings"]
-    return [name for name in gradings if name in selected]
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

@@ -4,7 +4,7 @@ Text columns follow the CSV format: `|` between options, `none` for none of thes
 not answered. Typed columns follow the JSON format. Nothing is guessed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ import polars as pl
 from schemas.batch import LIST_SEPARATOR, NONE_OF_THESE, PASSTHROUGH_COLUMNS, PROBLEMS_COLUMN
 from schemas.rulebook import Question
 from schemas.text import READABLE_TEXT
+from scoring.columns.cell_words import CellWords, build_cell_words
 from scoring.columns.conditions import MASK_TYPE
 from scoring.columns.expected_values import FAULT_CODES, describe_expected_value
 from scoring.columns.typed_answers import option_enum
@@ -65,6 +66,7 @@ def parse_intakes(
     retried = [question for question in questions if _needs_retry(columns, question, kinds)]
     if retried:
         tidied = frame.select([_tidy(question) for question in retried])
+        tidied = _read_words(columns, tidied, retried, build_cell_words(loaded))
         columns = columns.with_columns(_parse(tidied, retried).drop(_ROW))
     new_faults = [_list_faults(columns, question, kinds[question.id]) for question in questions]
     text_faults = [_list_text_faults(columns, name) for name in _list_passthrough(columns)]
@@ -196,6 +198,8 @@ def _check_typed(question: Question, kind: pl.DataType) -> pl.Expr:  # noqa: PLR
             return _limit(question, cell).cast(pl.Int32)
         case "integer" if kind.is_float() or kind.is_decimal():
             return _limit(question, pl.when(number == number.round(0)).then(number)).cast(pl.Int32)
+        case "boolean" if kind.is_numeric():
+            return pl.when((cell == 0) | (cell == 1)).then(cell == 1)
         case "decimal" if kind.is_integer():
             return _limit(question, cell).cast(pl.Float64)
         case "decimal" if kind.is_float() or kind.is_decimal():
@@ -275,6 +279,24 @@ def _tidy(question: Question) -> pl.Expr:
                 "(?i)^none$", NONE_OF_THESE
             )
     return cell
+
+
+def _read_words(
+    columns: pl.DataFrame,
+    cells: pl.DataFrame,
+    questions: list[Question],
+    cell_words: Mapping[str, CellWords],
+) -> pl.DataFrame:
+    """Replace the words of invalid cells, such as labels, by those that are read."""
+    replaced = []
+    for question in questions:
+        if question.id in cell_words:
+            texts = cells[question.id].filter(columns[_INVALID + question.id]).unique().drop_nulls()
+            answers = {text: cell_words[question.id].parse(text) for text in texts}
+            words = {text: word for text, word in answers.items() if word is not None}
+            if words:
+                replaced.append(pl.col(question.id).replace(words))
+    return cells.with_columns(replaced)
 
 
 def _list_text_faults(columns: pl.DataFrame, name: str) -> pl.DataFrame:

@@ -6,15 +6,19 @@ from functools import cache
 import polars as pl
 
 from schemas.batch import (
+    ALL_ASKED_COLUMN,
     BAND_COLUMN,
     DOMAIN_PREFIX,
     FLAGS_COLUMN,
     LEAST_COLUMN,
     MISSING_COLUMN,
     MOST_COLUMN,
+    NOT_ASKED_COLUMN,
     PASSTHROUGH_COLUMNS,
     PICTURE_COLUMN,
     PROBLEMS_COLUMN,
+    SCOPE_REASONS_COLUMN,
+    SCOPE_UNANSWERED_COLUMN,
     STATUS_COLUMN,
     TIER_COLUMN,
 )
@@ -23,9 +27,9 @@ from scoring.columns.conditional_questions import FactStages
 from scoring.columns.conditions import ConditionCompiler
 from scoring.columns.explanation import ExplanationExpressions
 from scoring.columns.first_rules import FirstRuleExpressions
-from scoring.columns.name_lists import is_any_true
+from scoring.columns.name_lists import is_any_true, list_names
 from scoring.columns.output_columns import OutputColumns
-from scoring.columns.red_flags import FlagExpressions
+from scoring.columns.red_flags import FlagExpressions, list_open
 from scoring.columns.scale import ScaleExpressions, ledger_column_name
 from scoring.columns.second_rules import SecondRuleExpressions
 from scoring.columns.sums import SumStages, sum_column_names
@@ -123,6 +127,10 @@ class ColumnRules:
             STATUS_COLUMN: code.cat.to(pl.Enum(STATUSES)),
             TIER_COLUMN: pl.when(_GOOD).then(self._flags.find_tier()),
             FLAGS_COLUMN: pl.when(_GOOD).then(self._flags.list_flags()),
+            ALL_ASKED_COLUMN: pl.when(_GOOD).then(self._flags.is_all_asked()),
+            NOT_ASKED_COLUMN: pl.when(_GOOD).then(self._flags.list_not_asked()),
+            SCOPE_REASONS_COLUMN: pl.when(_GOOD).then(self._list_scope_reasons()),
+            SCOPE_UNANSWERED_COLUMN: pl.when(_GOOD).then(self._list_scope_unanswered()),
             MISSING_COLUMN: self._where_weighed(self._generation.list_missing_answers()),
             **{
                 name: self._where_weighed(result)
@@ -144,6 +152,17 @@ class ColumnRules:
         if self._book.ledger:
             results[PICTURE_COLUMN] = pl.when(code == _SCORED).then(self._scale.select_picture())
         return results
+
+    def _list_scope_reasons(self) -> pl.Expr:
+        rules = self._book.scope
+        indexes = [
+            pl.when(self._meaning.compile(rule.when)).then(pl.lit(index, pl.UInt8))
+            for index, rule in enumerate(rules)
+        ]
+        return list_names(indexes, [rule.id for rule in rules])
+
+    def _list_scope_unanswered(self) -> pl.Expr:
+        return list_open([self.loaded.questions[name] for name in self.loaded.scope_questions])
 
     def _point_columns(self) -> dict[str, pl.Expr]:
         now, least, most = (sum_column_names(self._book, side) for side in ("now", "least", "most"))

@@ -11,6 +11,7 @@ from schemas.batch import (
     BAND_LEAST_COLUMN,
     BAND_MOST_COLUMN,
     CONTRADICTIONS_COLUMN,
+    WHY_NO_BAND_COLUMN,
 )
 from schemas.guidance import AcceptableRange, Alternative, NoBandReason
 from scoring.columns.conditional_questions import is_open
@@ -66,6 +67,7 @@ class SecondRuleExpressions:
             BAND_LEAST_COLUMN: pl.col(_LEAST_BAND).cat.to(bands),
             BAND_MOST_COLUMN: pl.col(_MOST_BAND).cat.to(bands),
             ASK_FIRST_COLUMN: first,
+            WHY_NO_BAND_COLUMN: self._list_no_band_reasons(),
         }
 
     def build_explanations(self) -> dict[str, pl.Expr]:
@@ -79,6 +81,14 @@ class SecondRuleExpressions:
         if reason.range_too_wide:
             return ~is_any_true([self._accepts(it) for it in self._book.acceptable_range])
         return is_any_true([is_open(self._loaded.questions[name]) for name in reason.unanswered])
+
+    def _list_no_band_reasons(self) -> pl.Expr:
+        reasons = self._book.no_band_reason
+        indexes = [
+            pl.when(self._applies(reason)).then(pl.lit(index, pl.UInt8))
+            for index, reason in enumerate(reasons)
+        ]
+        return list_names(indexes, [reason.id for reason in reasons])
 
     def _accepts(self, acceptable: AcceptableRange) -> pl.Expr:
         apart = pl.col(_MOST_BAND).cast(pl.Int16) - pl.col(_LEAST_BAND).cast(pl.Int16)

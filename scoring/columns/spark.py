@@ -14,17 +14,21 @@ if TYPE_CHECKING:
 
 
 def score_dataframe(
-    intakes: "DataFrame", rulebook: str = "nociplastic", *, explain: bool = False
+    intakes: "DataFrame",
+    rulebook: str = "nociplastic",
+    *,
+    explain: bool = False,
+    ignore_unknown: bool = False,
 ) -> "DataFrame":
     """Return one row of results for each intake. This package must be installed on every worker.
 
-    Raises UnknownRulebookError.
+    Raises UnknownRulebookError, and ValueError in a worker for an unknown column.
     """
+    options = {"explain": explain, "ignore_unknown": ignore_unknown}
 
     def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        return ArrowRules(load_catalogue().find_active(rulebook), explain=explain).score_batches(
-            batches
-        )
+        rules = ArrowRules(load_catalogue().find_active(rulebook), **options)
+        return rules.score_batches(batches)
 
-    schema = ArrowRules(load_catalogue().find_active(rulebook), explain=explain).schema
+    schema = ArrowRules(load_catalogue().find_active(rulebook), **options).schema
     return intakes.mapInArrow(score_batches, from_arrow_schema(schema))

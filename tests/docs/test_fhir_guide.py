@@ -1,5 +1,6 @@
 """Runs the commands of the FHIR guide, in order, against a real server."""
 
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import build_store_settings
-from support.processes import run, serving
+from support.processes import issue_first_token, serving
 
 GUIDE = Path(__file__).parents[2] / "docs" / "fhir.md"
 
@@ -18,7 +19,7 @@ def test_every_command_of_the_guide_does_what_it_says(tmp_path):
     commands = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     assert len(commands) == 10
     settings = build_store_settings(tmp_path)
-    token = run(settings, "token", "--minutes", "15").stdout.strip()
+    token = issue_first_token(settings)
     with serving(settings) as server:
         process = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],
@@ -31,4 +32,5 @@ def test_every_command_of_the_guide_does_what_it_says(tmp_path):
         )
     assert process.returncode == 0, process.stdout[-2000:] + process.stderr[-2000:]
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
-    assert "transaction" in (tmp_path / "transaction.json").read_text()
+    transaction = json.loads((tmp_path / "transaction.json").read_text())
+    assert (transaction["resourceType"], transaction["type"]) == ("Bundle", "transaction")

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
+from httpx2 import Client
 from sqlalchemy import event
 from starlette.testclient import TestClient
 from support.builders import Clinic, token
+from support.loopback import IS_LOOPBACK, LoopbackClient
 
 from api.main import Service
 from api.security.scopes import SCOPES
@@ -15,7 +17,7 @@ from api.store.audit import chain
 from schemas.audit import AuditEntry
 
 
-def bearing(service: Service, credential: str | None = None) -> TestClient:
+def bearing(service: Service, credential: str | None = None) -> Client:
     """A caller with this token or API key, or with none."""
     if credential is None:
         headers = {}
@@ -23,10 +25,12 @@ def bearing(service: Service, credential: str | None = None) -> TestClient:
         headers = {"X-API-Key": credential}
     else:
         headers = {"Authorization": f"Bearer {credential}"}
+    if IS_LOOPBACK:
+        return LoopbackClient(service, headers)
     return TestClient(service, headers=headers, raise_server_exceptions=False)
 
 
-def calling(service: Service, clinic: Clinic, scopes=SCOPES) -> TestClient:
+def calling(service: Service, clinic: Clinic, scopes=SCOPES) -> Client:
     """The clinic's client with a token that carries these scopes."""
     return bearing(
         service, token(service.services.store, service.services.access_tokens, clinic, scopes)

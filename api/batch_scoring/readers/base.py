@@ -9,11 +9,18 @@ from scoring.columns.parsing import FAULT_SCHEMA, LineLookup
 
 
 class ParsedRows(NamedTuple):
-    """Parsed rows under our column names, their faults by row from 0, and their lines, if any."""
+    """Parsed rows under our column names, their faults by row from 0, and their lines, if any.
+
+    `blank_lines` are lines of the file that are no row, `left_out` columns or members that are not
+    read, and `notes` sentences about the file that its sender should know.
+    """
 
     frame: pl.DataFrame
     faults: pl.DataFrame
     lines: LineLookup | None
+    blank_lines: int = 0
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 class FilePiece(Protocol):
@@ -22,6 +29,10 @@ class FilePiece(Protocol):
     @property
     def input_bytes(self) -> int:
         """The bytes of input that the piece covers."""
+
+    @property
+    def content(self) -> bytes:
+        """The input that the piece covers, to tell whether it has changed."""
 
     def parse_rows(self) -> ParsedRows:
         """Parse the rows. Raises UnusableInputError."""

@@ -3,14 +3,14 @@
 Each line is validated as strictly as a request; a faulty line affects only its own row.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
 from pydantic import TypeAdapter, ValidationError
 
 from api.batch_scoring.column_names import ColumnNames
-from api.batch_scoring.file_formats import describe_unknown
+from api.batch_scoring.file_formats import describe_unknown, join_first
 from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
 from api.batch_scoring.readers.record_blocks import RecordBlock, read_blocks
 from api.http.request_body import parse_json
@@ -45,10 +45,12 @@ class LineParser:
         header = loaded.rulebook.rulebook
         self._loaded = loaded
         self._names = names
+        self.left_out: set[str] = set()
+        self.passthrough = (*PASSTHROUGH_COLUMNS, *names.keep)
         self._body = build_intake_model(loaded, [header.instrument, header.name])
         self._answers = find_answer_model(loaded)
         self.schema = pl.Schema(
-            {name: pl.String() for name in PASSTHROUGH_COLUMNS}
+            {name: pl.String() for name in (*PASSTHROUGH_COLUMNS, *names.keep)}
             | {question.id: _COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
         )
 
@@ -70,13 +72,11 @@ class LineParser:
                 )
             ]
         identifiers = {
-            name: str(row[name])
-            for name in PASSTHROUGH_COLUMNS
-            if type(row.get(name)) in (str, int)
+            name: str(row[name]) for name in self.passthrough if type(row.get(name)) in (str, int)
         }
         faults: list[LineFault] = [
             (name, "not_a_text", "must be text or a whole number")
-            for name in PASSTHROUGH_COLUMNS
+            for name in self.passthrough
             if row.get(name) is not None and name not in identifiers
         ]
         reference = _find_reference(row)
@@ -91,22 +91,29 @@ class LineParser:
         return {self._names.mapping.get(name, name): value for name, value in row.items()}
 
     def _validate(self, row: dict[str, Any]) -> dict[str, Any]:
-        rest = {name: value for name, value in row.items() if name not in PASSTHROUGH_COLUMNS}
+        rest = {name: value for name, value in row.items() if name not in self.passthrough}
         if "answers" not in row:
-            return self._answers.model_validate(self._drop_unknown(rest)).model_dump()
+            return self._answers.model_validate(self._select_answers(rest)).model_dump()
         if self._names.ignore_unknown:
+            self.left_out.update(rest.keys() - self._body.model_fields.keys())
             rest = {name: value for name, value in rest.items() if name in self._body.model_fields}
         defaults = {"rulebook": self._loaded.name}
-        intake = {**defaults, **rest, "answers": self._drop_unknown(rest["answers"])}
+        intake = {**defaults, **rest, "answers": self._select_answers(rest["answers"])}
         body: Any = self._body.model_validate(intake, from_attributes=False)
         answers: dict[str, Any] = body.answers.model_dump()
         return answers
 
-    def _drop_unknown(self, answers: Any) -> Any:
-        if not self._names.ignore_unknown or not isinstance(answers, dict):
+    def _select_answers(self, answers: Any) -> Any:
+        if not isinstance(answers, dict):
             return answers
-        questions = self._names.questions
-        return {name: answer for name, answer in answers.items() if name in questions}
+        is_missing = self._names.missing.is_missing
+        answers = {name: value for name, value in answers.items() if not is_missing(value)}
+        if not self._names.ignore_unknown:
+            return answers
+        unknown = [name for name in answers if name not in self._names.questions]
+        ignored_names = {name for name in unknown if self._names.find_nearest(str(name)) is None}
+        self.left_out.update(ignored_names)
+        return {name: answer for name, answer in answers.items() if name not in ignored_names}
 
     def _list_faults(self, validation: ValidationError, row: dict[str, Any]) -> list[LineFault]:
         errors: list[dict[str, Any]] = [
@@ -127,38 +134,48 @@ class LineParser:
             if name in questions
             else (name, code, detail)
             for name, code, detail in dict.fromkeys(faults)
-        ] + _list_unknown(row, unknown)
+        ] + _list_unknown(row, unknown, self._names)
 
 
 class NdjsonPiece(NamedTuple):
     """A piece of an NDJSON file."""
 
     block: RecordBlock
-    parse: Callable[[bytes], tuple[dict[str, Any], list[LineFault]]]
-    schema: pl.Schema
+    parser: LineParser
 
     @property
     def input_bytes(self) -> int:
         """The bytes of input that the piece covers."""
         return len(self.block.raw)
 
+    @property
+    def content(self) -> bytes:
+        """The input that the piece covers."""
+        return self.block.raw
+
     def parse_rows(self) -> ParsedRows:
         """Parse the answers, typed; empty lines are not rows."""
+        schema = self.parser.schema
         rows: list[dict[str, Any]] = []
         faults, first_lines = [], []
-        for line, raw in enumerate(self.block.raw.split(b"\n"), self.block.first_line):
+        lines = self.block.raw.removesuffix(b"\n").split(b"\n")
+        for line, raw in enumerate(lines, self.block.first_line):
             text = raw.strip(b"\r\t ")
             if text:
-                row, row_faults = self.parse(text)
+                row, row_faults = self.parser.parse(text)
                 faults += [(len(rows), *fault) for fault in row_faults]
                 first_lines.append(line)
                 rows.append({} if row_faults else row)
-                rows[-1] |= {name: row.get(name) for name in PASSTHROUGH_COLUMNS}
+                rows[-1] |= {name: row.get(name) for name in self.parser.passthrough}
         frame = pl.DataFrame(
-            {name: [row.get(name) for row in rows] for name in self.schema}, schema=self.schema
+            {name: [row.get(name) for row in rows] for name in schema}, schema=schema
         )
         return ParsedRows(
-            frame, build_faults_frame(faults), lambda rows: [first_lines[row] for row in rows]
+            frame,
+            build_faults_frame(faults),
+            lambda rows: [first_lines[row] for row in rows],
+            blank_lines=len(lines) - len(rows),
+            left_out=tuple(sorted(self.parser.left_out)),
         )
 
 
@@ -177,7 +194,7 @@ def read_ndjson_pieces(
     )
     for number, block in enumerate(line_blocks):
         raw = block.raw.removeprefix(_BOM) if number == 0 else block.raw
-        yield NdjsonPiece(block._replace(raw=raw), parser.parse, parser.schema)
+        yield NdjsonPiece(block._replace(raw=raw), parser)
 
 
 def _find_reference(row: dict[str, Any]) -> str | None:
@@ -191,7 +208,9 @@ def _find_reference(row: dict[str, Any]) -> str | None:
         return None
 
 
-def _list_unknown(row: dict[str, Any], unknown: list[tuple[str, ...]]) -> list[LineFault]:
+def _list_unknown(
+    row: dict[str, Any], unknown: list[tuple[str, ...]], column_names: ColumnNames
+) -> list[LineFault]:
     """Return one fault for each object with unknown members, which are given by position."""
     names_by_path: dict[tuple[str, ...], set[str]] = {}
     for *path, name in unknown:
@@ -203,6 +222,10 @@ def _list_unknown(row: dict[str, Any], unknown: list[tuple[str, ...]]) -> list[L
             parent = parent[step]
         places = [place for place, name in enumerate(parent) if name in names]
         detail = describe_unknown(places, len(parent), "members")
+        nearest_names = map(column_names.find_nearest, names)
+        questions = sorted({name for name in nearest_names if name is not None})
+        if questions:
+            detail += f"; did you mean {join_first(questions)}?"
         faults.append((parents[0] if parents else None, _UNKNOWN, detail))
     return faults
 

@@ -1,4 +1,4 @@
-"""Decodes a Parquet file slice by slice and checks what the slices contain."""
+"""Decodes a table, such as a Parquet file, slice by slice and checks what the slices contain."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -9,7 +9,7 @@ from polars.exceptions import PanicException
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
-from schemas.batch import PASSTHROUGH_COLUMNS
+from api.batch_scoring.readers.table_sources import LINE_COLUMN, TableOptions, open_table
 from schemas.rulebook import Question
 
 _MAX_SLICE_ROWS = 65_536
@@ -29,6 +29,7 @@ class DecodeRequest(NamedTuple):
     block_bytes: int
     record_bytes: int
     unpacked_bytes: int | None = None
+    table: TableOptions = TableOptions()
 
 
 class DecodedSlice(NamedTuple):
@@ -36,6 +37,7 @@ class DecodedSlice(NamedTuple):
 
     rows: pl.DataFrame
     input_bytes: int
+    left_out: tuple[str, ...]
 
 
 def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[DecodedSlice]:
@@ -44,15 +46,19 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
     Raises UnusableInputError for a column of an unsupported type, a list with more elements than
     options, and a row or file that unpacks to more than its limit.
     """
-    scan, schema, height = _scan(source)
-    header, names = schema.names(), request.names
-    columns = {header[place]: name for place, name in names.match_header(header).items()}
+    names = request.names
+    scan, height, is_numbered = open_table(source, request.table, names.questions)
+    schema = scan.collect_schema()
+    header = [name for name in schema.names() if name != LINE_COLUMN]
+    match = names.match_header(header)
+    columns = {header[place]: name for place, name in match.columns.items()}
     for column, name in columns.items():
         _check_type(name, schema[column], names.questions.get(name))
     frame = scan.select(
-        pl.col(column).cast(pl.String).alias(name) if name in PASSTHROUGH_COLUMNS
+        *([LINE_COLUMN] * is_numbered),
+        *(pl.col(column).cast(pl.String).alias(name) if name not in names.questions
         else pl.col(column).alias(name)
-        for column, name in columns.items()
+        for column, name in columns.items())
     )  # fmt: skip
     total = 0
     for start in range(0, height, _MAX_SLICE_ROWS):
@@ -64,16 +70,8 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
         if limit is not None and total > limit:
             raise UnusableInputError(f"it must not unpack to more than {limit:,} bytes")
         for place, count in _split(sizes, request, start + 1):
-            yield DecodedSlice(rows.slice(place, count), request.size * count // height)
-
-
-def _scan(source: str | io.BytesIO) -> tuple[pl.LazyFrame, pl.Schema, int]:
-    try:
-        scan = pl.scan_parquet(source, glob=False)
-        height = scan.select(pl.len()).collect().item()
-        return scan, scan.collect_schema(), height
-    except _DECODE_ERRORS:
-        raise UnusableInputError("the file is not Parquet, or is damaged") from None
+            input_bytes = request.size * count // height
+            yield DecodedSlice(rows.slice(place, count), input_bytes, match.left_out)
 
 
 def collect_rows(frame: pl.LazyFrame) -> pl.DataFrame:
@@ -81,7 +79,7 @@ def collect_rows(frame: pl.LazyFrame) -> pl.DataFrame:
     try:
         return frame.collect(engine="streaming")
     except _DECODE_ERRORS:
-        raise UnusableInputError("the Parquet file is damaged") from None
+        raise UnusableInputError("the file is damaged") from None
 
 
 def _check_type(name: str, kind: pl.DataType, question: Question | None) -> None:

@@ -1,8 +1,8 @@
 """Decodes a Parquet file in a child process of limited memory: a small file can unpack to any size.
 
 The service sends a DecodeRequest, then the file in pieces, unless it has a path. The worker answers
-with the input bytes of each slice and its rows as Arrow IPC, or with the message and option of an
-UnusableInputError. Empty messages end both.
+with the input bytes and unread columns of each slice and its rows as Arrow IPC, or with the message
+and option of an UnusableInputError. Empty messages end both.
 """
 
 import io
@@ -16,6 +16,7 @@ import polars as pl
 
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.readers.parquet_decoder import DecodeRequest, collect_rows, decode_slices
+from api.batch_scoring.readers.table_sources import load_libraries
 from reports.render_worker import read_message, restrict_process, write_message
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     """Apply the limits, signal readiness with an empty message, then decode one file."""
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _warm_up()
+    _warm_up(sys.argv[2])
     restrict_process(int(sys.argv[1]))
     write_message(target, b"")
     request: DecodeRequest = pickle.loads(read_message(source) or b"")  # noqa: S301 # nosec B301 - from our own parent
@@ -31,7 +32,10 @@ def main() -> None:
         for part in decode_slices(request, request.path or _read_content(source)):
             rows = io.BytesIO()
             part.rows.write_ipc(rows, compat_level=pl.CompatLevel.oldest())
-            write_message(target, json.dumps(part.input_bytes).encode())
+            write_message(
+                target,
+                json.dumps({"input_bytes": part.input_bytes, "left_out": part.left_out}).encode(),
+            )
             write_message(target, rows.getvalue())
     except UnusableInputError as error:
         write_message(target, json.dumps([str(error), error.option]).encode())
@@ -46,8 +50,9 @@ def _read_content(source: BinaryIO) -> io.BytesIO:
     return content
 
 
-def _warm_up() -> None:
-    """Decode a small file, so that Polars loads everything that it loads once."""
+def _warm_up(kind: str) -> None:
+    """Load the libraries for this kind of file, and all that Polars loads once."""
+    load_libraries(kind)
     file = io.BytesIO()
     pl.DataFrame({"text": ["-"], "list": [["-"]]}).write_parquet(file)
     file.seek(0)

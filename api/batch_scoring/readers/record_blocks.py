@@ -47,7 +47,7 @@ def read_blocks(
             line += records.count(b"\n")
     if quoted and rest.count(b'"') % 2:
         raise UnusableInputError(f"line {line} or later: a quotation mark is never closed")
-    if rest.strip(b"\r\n"):
+    if rest.strip(b"\r\n\x1a"):
         yield RecordBlock(rest, line)
 
 

@@ -1,20 +1,30 @@
 """Routes that receive, list, read, cancel and erase batches."""
 
 import io
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
 from fastapi import APIRouter, Query, Request, Response
+from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
 from api.auth.admission import hold_upload
 from api.auth.request_context import IdempotentRequest, RequestContext
 from api.auth.route_guard import require_scope
 from api.batch_scoring.chunk_spool import ChunkSpool, NonClosingReader
-from api.batch_scoring.chunking import BatchLimits, BatchUpload, TooManyRowsError, read_chunks
+from api.batch_scoring.chunking import BatchLimits, BatchUpload, TooManyRowsError, UploadReader
+from api.batch_scoring.column_names import ColumnNames
+from api.batch_scoring.counts.part_counts import merge_faults, merge_notices
 from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
-from api.batch_scoring.file_formats import BatchFormat, UnusableInputError
-from api.batches.file_transfer import RETRY_AFTER_SECONDS, parse_upload_format, receive_upload
+from api.batch_scoring.file_formats import InputFormat, UnusableInputError
+from api.batch_scoring.readers.csv import CsvOptions
+from api.batches.file_transfer import (
+    RETRY_AFTER_SECONDS,
+    parse_upload_encoding,
+    parse_upload_format,
+    receive_upload,
+)
 from api.dependencies import (
     BatchId,
     CatalogueDep,
@@ -24,6 +34,7 @@ from api.dependencies import (
     SettingsDep,
 )
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.paging import PageCursor, PageLimit, build_next_page
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import batches
@@ -33,14 +44,37 @@ from api.store.batches.batches import SCORE, NewBatch, StoredBatch
 from api.store.idempotency import IdempotentResponse
 from api.store.patients import data_subject_rights
 from api.store.transaction import Transaction
+from schemas.batch import FaultGroup, RowNotice
 from schemas.batch_job import BatchList, BatchListItem, ScoringBatch
+from schemas.text import READABLE, TEXT_RULE
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
+_ShortText = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE), TEXT_RULE]
+KeptColumns = Annotated[
+    list[_ShortText] | None,
+    Query(max_length=20, description="Columns to return with the results, such as a clinic."),
+]
+MissingWords = Annotated[
+    list[_ShortText] | None,
+    Query(max_length=50, description="Words and codes that mean not answered: `NA`, `-99`."),
+]
+Delimiter = Annotated[
+    str | None, Query(min_length=1, max_length=1, description="The separator of a CSV file.")
+]
+HeaderLine = Annotated[
+    int, Query(ge=1, le=1000, description="The line of a CSV header; lines above are skipped.")
+]
+SkippedRows = Annotated[
+    int, Query(ge=0, le=1000, description="Rows of a CSV file to skip below the header.")
+]
 _FILES = {
     "text/csv": {"schema": {"type": "string"}},
     "application/x-ndjson": {"schema": {"type": "string"}},
     "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
+        "schema": {"type": "string", "format": "binary"}
+    },
 }
 
 
@@ -74,6 +108,11 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         ignore_unknown: Annotated[
             bool, Query(description="Ignore columns that are not questions of the rulebook.")
         ] = False,
+        keep: KeptColumns = None,
+        missing: MissingWords = None,
+        delimiter: Delimiter = None,
+        header_line: HeaderLine = 1,
+        skip_rows: SkippedRows = 0,
     ) -> Response:
         """Upload a file of rows; `Content-Type` gives its format.
 
@@ -85,9 +124,9 @@ def build_router(catalogue: Catalogue) -> APIRouter:
             # The idempotency key covers the content too: Starlette caches the parsed body here.
             request._json = [file_format, file.sha256]  # noqa: SLF001
             loaded = rulebooks.find_active(rulebook)
-            upload = _Upload(
-                file, file_format, loaded, settings, explain=explain, ignore_unknown=ignore_unknown
-            )
+            options = CsvOptions(parse_upload_encoding(request), delimiter, header_line, skip_rows)
+            names = _build_names(loaded, keep or (), missing or (), ignore_unknown=ignore_unknown)
+            upload = _Upload(file, file_format, names, loaded, settings, options, explain=explain)
             response = await run_in_threadpool(upload.store, idempotent_request)
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
         return response
@@ -99,15 +138,15 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         summary="List batches",
     )
     def list_batches(
-        context: RequestContextDep, limit: Annotated[int, Query(ge=1, le=100)] = 20
+        context: RequestContextDep, limit: PageLimit = 20, cursor: PageCursor = None
     ) -> BatchList:
         """Batches, newest first. A batch is deleted when it expires."""
         with context.transaction() as work:
-            lines = tuple(
-                _batch_line(work, batch) for batch in batches.list_newest_batches(work, limit)
-            )
+            rows = batches.list_newest_batches(work, limit + 1, cursor)
+            lines = tuple(_batch_line(work, batch) for batch in rows[:limit])
             work.audit("list", "batch", count=len(lines))
-        return BatchList(batches=lines)
+        last = lines[-1].id if len(rows) > limit else None
+        return BatchList(batches=lines, next=build_next_page(routes.prefix, last, limit=limit))
 
     @routes.get(
         "/{batch}",
@@ -157,27 +196,29 @@ def build_router(catalogue: Catalogue) -> APIRouter:
 class _Upload:
     """A received file and the options of its batch."""
 
-    def __init__(  # noqa: PLR0913 - a file and the options of its batch
+    def __init__(  # noqa: PLR0913, PLR0917 - a file and the options of its batch
         self,
         file: EncryptedTempFile,
-        file_format: BatchFormat,
+        file_format: InputFormat,
+        names: ColumnNames,
         loaded: LoadedRulebook,
         settings: Settings,
+        csv: CsvOptions,
         *,
         explain: bool,
-        ignore_unknown: bool,
     ) -> None:
-        self._file, self._format, self._loaded = file, file_format, loaded
-        self._settings = settings
-        self._explain, self._ignore_unknown = explain, ignore_unknown
+        self._file, self._format, self._names = file, file_format, names
+        self._loaded = loaded
+        self._settings, self._csv = settings, csv
+        self._explain = explain
 
     def store(self, request: IdempotentRequest) -> Response:
         """Store the batch. Raises Problem `unusable_file`, or `too_large` for too many rows."""
         with ChunkSpool() as spool:
-            self._parse(spool)
-            return request.run_once(partial(self._create, spool))
+            description = self._parse(spool)
+            return request.run_once(partial(self._create, spool, description))
 
-    def _parse(self, spool: ChunkSpool) -> None:
+    def _parse(self, spool: ChunkSpool) -> dict[str, Any]:
         """Parse the whole file before the transaction, so that no other writer waits for it."""
         settings = self._settings
         limits = BatchLimits(
@@ -185,25 +226,38 @@ class _Upload:
         )
         self._file.seek(0)
         stream = cast("BinaryIO", io.BufferedReader(NonClosingReader(self._file)))
-        upload = BatchUpload(stream, self._file.size, self._format)
+        upload = BatchUpload(stream, self._file.size, self._format, self._csv)
+        reader = UploadReader(upload, self._loaded, limits, self._names)
         try:
-            for rows, chunk in read_chunks(
-                upload, self._loaded, limits, ignore_unknown=self._ignore_unknown
-            ):
+            for rows, chunk in reader.read_chunks():
                 spool.append(rows, chunk)
         except UnusableInputError as error:
             raise Problem("unusable_file", f"The file cannot be used: {error}.") from None
         except TooManyRowsError:
             raise Problem("too_large", f"A batch has at most {limits.max_rows:,} rows.") from None
+        return reader.describe()
 
-    def _create(self, spool: ChunkSpool, work: Transaction) -> IdempotentResponse:
-        job = NewBatch(SCORE, self._loaded.name, self._loaded.sha256, {"explain": self._explain})
+    def _create(
+        self, spool: ChunkSpool, description: dict[str, Any], work: Transaction
+    ) -> IdempotentResponse:
+        options = {"explain": self._explain, "keep": self._names.keep, **description}
+        job = NewBatch(SCORE, self._loaded.name, self._loaded.sha256, options)
         require_batch_quotas(work, self._settings, new_rows=spool.rows, new_bytes=spool.size)
         expires_at = batches.compute_expiry(work.now, self._settings.batch_days)
         batch = batches.add_batch(work, job, spool, expires_at)
         detail = _batch_detail(work, batch)
         work.audit("create", "batch", batch.id, count=batch.rows)
         return IdempotentResponse(202, detail.model_dump_json().encode(), detail.links["self"])
+
+
+def _build_names(
+    loaded: LoadedRulebook, keep: Sequence[str], missing: Sequence[str], *, ignore_unknown: bool
+) -> ColumnNames:
+    """Raises Problem `unusable_file` for a column to keep that the results have."""
+    try:
+        return ColumnNames(loaded, keep=keep, missing=missing, ignore_unknown=ignore_unknown)
+    except UnusableInputError as error:
+        raise Problem("unusable_file", f"The file cannot be used: {error}.") from None
 
 
 def _rulebook_names(catalogue: Catalogue) -> list[str]:
@@ -215,8 +269,12 @@ def _rulebook_names(catalogue: Catalogue) -> list[str]:
 def _batch_detail(work: Transaction, batch: StoredBatch) -> ScoringBatch:
     totals: dict[str, dict[str, int]] = {"by_status": {}, "by_band": {}, "by_tier": {}}
     rows_with_problems = 0
+    faults: list[FaultGroup] = []
+    notices = [RowNotice(**notice) for notice in batch.options.get("notices", ())]
     for _, note in batch_chunks.list_chunk_notes(work, batch.id):
         rows_with_problems += note["with_problems"]
+        faults += [FaultGroup(**group) for group in note.get("faults", ())]
+        notices += [RowNotice(**notice) for notice in note.get("notices", ())]
         for name, total in totals.items():
             for value, count in note[name].items():
                 total[value] = total.get(value, 0) + count
@@ -232,6 +290,11 @@ def _batch_detail(work: Transaction, batch: StoredBatch) -> ScoringBatch:
         rulebook_sha256=batch.rulebook_sha256,
         explain=batch.options["explain"],
         rows_with_problems=rows_with_problems,
+        faults=merge_faults(faults),
+        notices=merge_notices(notices),
+        columns_left_out=batch.options.get("columns_left_out", 0),
+        blank_lines=batch.options.get("blank_lines", 0),
+        notes=batch.options.get("notes", ()),
         links={
             "self": path,
             "results": f"{path}/results",

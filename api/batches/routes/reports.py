@@ -42,7 +42,14 @@ from api.store.transaction import Transaction
 from reports.phrases import list_languages
 from schemas.assessment import Status
 from schemas.base import FrozenModel, Many
-from schemas.batch import BAND_COLUMN, MAX_SUMMARY_PROBLEMS, STATUS_COLUMN, TIER_COLUMN, RowProblem
+from schemas.batch import (
+    BAND_COLUMN,
+    MAX_SUMMARY_PROBLEMS,
+    NOT_ALL_ASKED,
+    STATUS_COLUMN,
+    TIER_COLUMN,
+    RowProblem,
+)
 from schemas.batch_job import ReportsBatch
 from schemas.delivery import DestinationId
 from schemas.text import READABLE, TEXT_RULE
@@ -71,7 +78,9 @@ class ReportsRequest(FrozenModel):
         default=(), description="Print rows with one of these; all rows if empty."
     )
     band: FilterValues = Field(default=(), description="Bands of the rulebook.")
-    tier: FilterValues = Field(default=(), description="Tiers of the rulebook, or `none`.")
+    tier: FilterValues = Field(
+        default=(), description="Tiers of the rulebook, `none` (all asked), or `not_all_asked`."
+    )
     format: Literal["pdf", "html", "rtf", "txt", "xml"] = "pdf"
     document: Literal["clinician", "patient"] = "clinician"
     locale: ReportLanguage = "en"
@@ -179,7 +188,7 @@ def _check_filters(selection: ReportsRequest, scored: StoredBatch, rulebooks: Ca
     rulebook = find_rulebook(rulebooks, scored.rulebook).rulebook
     known_values = {
         "band": [band.id for band in rulebook.band],
-        "tier": [*(tier.id for tier in rulebook.tier), NO_TIER],
+        "tier": [*(tier.id for tier in rulebook.tier), NO_TIER, NOT_ALL_ASKED],
     }
     errors = [
         FieldError(

@@ -116,7 +116,10 @@ def _send_results(
 ) -> Response:
     with context.transaction() as work:
         batch = batches.find_batch(work, batch_id, SCORE)
-        if batches.compute_progress(work, batch).state != "done":
+        state = batches.compute_progress(work, batch).state
+        if state == "cancelled":
+            raise Problem("conflict", "The batch was cancelled, so it has no results.")
+        if state != "done":
             raise Problem(
                 "conflict", "The batch is not done.", headers={"Retry-After": RETRY_AFTER_SECONDS}
             )
@@ -136,7 +139,9 @@ def _send_results(
 def _empty_results(rulebooks: Catalogue, batch: StoredBatch) -> pl.DataFrame:
     """Return the result columns of the batch without rows."""
     rules = compile_rules(find_rulebook(rulebooks, batch.rulebook))
-    return score_frame(pl.DataFrame(), rules, explain=batch.options["explain"]).results.clear()
+    keep = batch.options.get("keep", ())
+    frame = pl.DataFrame()
+    return score_frame(frame, rules, explain=batch.options["explain"], keep=keep).results.clear()
 
 
 def _problem_lines(context: RequestContext, batch_id: str) -> Iterator[bytes]:

@@ -21,6 +21,13 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         list[str] | None,
         typer.Option(help="NAME=SYSTEM: maps an assigning authority to its identifier system."),
     ] = None,
+    unnamed_authority: Annotated[
+        str | None,
+        typer.Option(
+            help="The identifier system of numbers that name no authority. Without this option "
+            "they are refused."
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port; 0 selects a free port.")
@@ -37,7 +44,7 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         ),
     ] = None,
 ) -> None:
-    """Listen for HL7 v2 ADT^A40 and merge patients, until stopped."""
+    """Listen for HL7 v2 messages and merge patients, until stopped."""
     from api.deliveries.adt_listener import AdtContext, AdtListener, build_tls_context
     from api.observability.structured_logging import configure_logging
     from api.store.accounts import organisations
@@ -55,8 +62,10 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
                 "network could merge patients"
             )
     systems = dict(pair.partition("=")[::2] for pair in authority or ())
-    if not all(systems.values()):
+    if not all(systems.values()) or "" in systems:
         fail("--authority: expected NAME=SYSTEM, such as HOSP1=urn:oid:1.2.3")
+    if unnamed_authority is not None:
+        systems[""] = unnamed_authority
     with open_configured_store() as store:
         with store.read_all_organisations() as session:
             if organisation not in {row.id for row in organisations.list_organisations(session)}:

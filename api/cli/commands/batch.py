@@ -6,26 +6,25 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from api.cli.batch_summary import print_summary
 from api.cli.context import fail, print_note
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from api.batch_scoring.local_run import BatchRun, RunProgress
     from schemas.batch import BatchSummary
     from scoring.compiled_rulebook import LoadedRulebook
 
 SOME_ROWS_BAD = 1
-SHOWN_PROBLEMS = 20
 INTERRUPTED = 130
 SECONDS_BETWEEN_LINES = 10
-ENCODINGS = {"utf-8": "utf-8", "utf8": "utf-8", "latin-1": "latin-1", "cp1252": "cp1252"}
 
 
 def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     source: Annotated[
         str | None,
-        typer.Argument(metavar="IN", help="A file, a quoted pattern, or - for standard input."),
+        typer.Argument(metavar="IN", help="A file, folder or quoted pattern; - for standard input"),
     ] = None,
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Output file, or - for standard output.")
@@ -40,10 +39,33 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         ),
     ] = None,
     format_: Annotated[
-        str | None, typer.Option("--format", help="Input format: csv, ndjson, parquet, csv.gz ...")
+        str | None, typer.Option("--format", help="Input format: csv, ndjson, xlsx, csv.gz ...")
     ] = None,
     output_format: Annotated[str | None, typer.Option(help="Output format.")] = None,
-    encoding: Annotated[str, typer.Option(help="CSV encoding: utf-8, latin-1, cp1252.")] = "utf-8",
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="CSV encoding: utf-8, utf-16, cp1252, latin-1. Detected by default."),
+    ] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="CSV separator: one character. Detected by default.")
+    ] = None,
+    header_line: Annotated[
+        int, typer.Option(min=1, help="The line of the header; lines above are skipped.")
+    ] = 1,
+    skip_rows: Annotated[int, typer.Option(min=0, help="Rows to skip below the header.")] = 0,
+    sheet: Annotated[
+        str | None, typer.Option(help="The sheet of a workbook. The first by default.")
+    ] = None,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="A column to return with the results. Repeatable, or a,b,c."),
+    ] = None,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A word or code that means: not answered, such as NA or -99. Repeatable."
+        ),
+    ] = None,
     summary_json: Annotated[
         Path | None, typer.Option(help="Write the summary to this file.", dir_okay=False)
     ] = None,
@@ -64,10 +86,9 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
 ) -> None:
     """Score a file of intakes.
 
-    Exit status: 0 all rows scored, 1 some rows had problems, 2 unusable input.
+    Exit status: 0 all rows are good, 1 some rows have problems or should be looked at, 2 unusable
+    input.
     """
-    if encoding.lower() not in ENCODINGS:
-        fail("--encoding: expected utf-8, latin-1 or cp1252")
     loaded = _load_rulebook(rulebook)
     if template or codebook:
         _write_template(loaded, out, codebook=codebook)
@@ -76,34 +97,51 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         fail("IN and --out are required")
     from api.batch_scoring.column_names import ColumnNames, load_column_mapping
     from api.batch_scoring.file_formats import UnusableInputError
+    from api.batch_scoring.input_files import ReadOptions
     from api.batch_scoring.local_run import BatchRun
+    from api.batch_scoring.readers.csv import CsvOptions
+    from api.batch_scoring.readers.text_decoding import require_encoding
     from scoring.columns import compile_column_rules
 
     try:
+        found_encoding = require_encoding(encoding) if encoding else None
+        if delimiter is not None and len(delimiter) != 1:
+            fail("--delimiter: expected one character")
+        options = CsvOptions(found_encoding, delimiter, header_line, skip_rows)
+        _refuse_same_files(source, [out, summary_json], [mapping])
+        if out != "-" and not Path(out).absolute().parent.is_dir():
+            fail(f"{out} cannot be written_files: its folder does not exist")
         own_names = load_column_mapping(mapping) if mapping else {}
         request = BatchRun(
             source,
             out,
             compile_column_rules(loaded),
-            ColumnNames(loaded, own_names, ignore_unknown=ignore_unknown),
+            ColumnNames(
+                loaded,
+                own_names,
+                keep=[name for names in keep or () for name in names.split(",")],
+                missing=missing or (),
+                ignore_unknown=ignore_unknown,
+                may_quote=True,
+            ),
             explain=explain,
             input_format=format_,
             output_format=output_format,
-            encoding=ENCODINGS[encoding.lower()],
+            read_options=ReadOptions(options, sheet),
             resume=resume,
         )
         summary = _run(request)
     except UnusableInputError as error:
         fail(f"{error} ({error.option})" if error.option else str(error))
     except OSError as error:
-        fail(f"a file cannot be read or written: {error.strerror}")
+        fail(f"{error.filename or 'a file'} cannot be read or written: {error.strerror or error}")
     except KeyboardInterrupt:
         print_note("interrupted; continue with --resume")
         raise typer.Exit(INTERRUPTED) from None
-    _print_summary(summary)
+    print_summary(summary)
     if summary_json:
         _write_file(summary_json, summary.model_dump_json(indent=2))
-    if summary.rows_with_problems:
+    if not summary.is_clean:
         raise typer.Exit(SOME_ROWS_BAD)
 
 
@@ -114,6 +152,16 @@ def _load_rulebook(name: str) -> "LoadedRulebook":
         return load_catalogue().find_active(name)
     except UnknownRulebookError as error:
         fail(f"--rulebook: {error}")
+
+
+def _refuse_same_files(
+    source: str, written_files: "Sequence[str | Path | None]", read: "Sequence[Path | None]"
+) -> None:
+    from api.batch_scoring.file_formats import expand_pattern
+    from api.batch_scoring.input_files import refuse_same_files
+
+    inputs = [*expand_pattern(source), *(str(file) for file in read if file)]
+    refuse_same_files(inputs, [str(file) for file in written_files if file])
 
 
 def _run(request: "BatchRun") -> "BatchSummary":
@@ -142,21 +190,6 @@ def _line_printer() -> "Callable[[RunProgress], None]":
     return on_step
 
 
-def _print_summary(summary: "BatchSummary") -> None:
-    for problem in summary.problems[:SHOWN_PROBLEMS]:
-        print_note(problem.message)
-    if summary.rows_with_problems:
-        print_note(f"{summary.rows_with_problems:,} rows had problems; see the column `problems`")
-    print_note(f"{summary.rows:,} rows scored by {summary.rulebook}")
-    for title, counts in (
-        ("status", summary.by_status),
-        ("band", summary.by_band),
-        ("tier", summary.by_tier),
-    ):
-        if counts:
-            print_note(f"{title}: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
-
-
 def _write_template(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:
     from api.batch_scoring.codebook import render_codebook_csv, render_template_csv
 
@@ -174,4 +207,4 @@ def _write_file(file: Path, text: str) -> None:
     try:
         write_atomically(file, text.encode())
     except OSError as error:
-        fail(f"{file.name} cannot be written: {error.strerror}")
+        fail(f"{file.name} cannot be written_files: {error.strerror}")

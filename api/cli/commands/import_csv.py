@@ -1,28 +1,49 @@
 """`nociscreen import`: store answers from another tool's CSV file, using a mapping file."""
 
+import json
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from api.cli.context import build_operator, fail, open_configured_store, print_note
 
 if TYPE_CHECKING:
-    from api.importing.csv_reader import ColumnUse, ImportProblem, ImportReader
+    from api.importing.csv_reader import ColumnUse, ImportProblem, ImportReader, ImportRow
     from api.store.screenings.screenings import ScoredIntake
+    from api.store.transaction import Transaction
     from scoring.compiled_rulebook import LoadedRulebook
 
 SHOWN_PROBLEMS = 200
+SHOWN_CHANGES = 20
 SOME_ROWS_BAD = 1
 
 
-class _ImportResult(NamedTuple):
-    """Rows by outcome, how many of the readable ones carry red flags, and every problem."""
+class _ImportResult:
+    """Rows by outcome, how many carry red flags, the lines of rows not taken, and every problem."""
 
-    counts: dict[str, int]
-    flagged: int
-    problems: "list[ImportProblem]"
+    def __init__(self, counts: dict[str, int]) -> None:
+        self.counts = counts
+        self.flagged = 0
+        self.changed_lines: list[int] = []
+        self.flagged_changes = 0
+        self.problems: list[ImportProblem] = []
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every row was taken or is there already."""
+        return not self.problems and not self.changed_lines
+
+    def count(self, row: "ImportRow", outcome: str, scored: "ScoredIntake | None" = None) -> None:
+        """Count a row with this outcome."""
+        self.counts[outcome] = self.counts.get(outcome, 0) + 1
+        is_flagged = scored is not None and bool(scored.assessment.safety.flags)
+        if outcome in {"valid", "stored", "amended"}:
+            self.flagged += is_flagged
+        if outcome == "changed":
+            self.changed_lines.append(row.line)
+            self.flagged_changes += is_flagged
 
 
 class _RowScorer:
@@ -53,9 +74,11 @@ class _RowScorer:
         return scored
 
 
-def import_answers(
+def import_answers(  # noqa: PLR0913 - Typer passes each option as a parameter
     file: Annotated[Path, typer.Argument(help="The CSV file.")],
-    mapping_file: Annotated[Path, typer.Option("--mapping", help="The mapping file (TOML).")],
+    mapping_file: Annotated[
+        Path, typer.Option("--mapping", "--map", help="The mapping file (TOML).")
+    ],
     organisation: Annotated[
         str | None,
         typer.Option("--organisation", help="The organisation that will own the screenings."),
@@ -67,6 +90,10 @@ def import_answers(
         ),
     ] = None,
     *,
+    amend: Annotated[
+        bool,
+        typer.Option("--amend", help="Store a row that has changed as an amendment."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the file without storing anything.")
     ] = False,
@@ -76,10 +103,10 @@ def import_answers(
     With --to, the answers are scored under another version than that of the mapping. What could not
     be carried is left unanswered and listed.
 
-    Exits with 1 if a row is invalid; the other rows are stored.
+    Exits with 1 if a row is invalid, or has changed since it was imported; the others are stored.
     """
+    from api.batch_scoring.mapping.mapping_file import MappingError, load_mapping
     from api.importing.csv_reader import ImportReader
-    from api.importing.mapping import MappingError, load_mapping
     from scoring.catalogue import load_catalogue
 
     if organisation is None and not dry_run:
@@ -96,20 +123,20 @@ def import_answers(
         result = (
             _check_rows(reading, scorer)
             if dry_run
-            else _store_rows(reading, scorer, organisation or "")
+            else _store_rows(reading, scorer, organisation or "", amend=amend)
         )
     except MappingError as error:
         fail(str(error))
     _print_result(reading.list_column_uses(), result, dry_run=dry_run)
     _print_carried(scorer)
-    raise typer.Exit(SOME_ROWS_BAD if result.problems else 0)
+    raise typer.Exit(0 if result.is_clean else SOME_ROWS_BAD)
 
 
 def print_sample(
     tool: Annotated[str, typer.Argument(help="google_forms, jotform, redcap or simplepractice.")],
 ) -> None:
     """Print a mapping file to start from."""
-    from api.importing.mapping import list_sample_mappings
+    from api.importing.samples import list_sample_mappings
 
     sample = list_sample_mappings().get(tool)
     if sample is None:
@@ -140,43 +167,62 @@ def _find_target(loaded: "LoadedRulebook", name: str) -> "LoadedRulebook":
 
 
 def _check_rows(reading: "ImportReader", scorer: _RowScorer) -> _ImportResult:
-    problems: list[ImportProblem] = []
-    counts = {"valid": 0, "duplicate": 0, "invalid": 0}
-    flagged = 0
-    row_names: set[str] = set()
+    result = _ImportResult({"valid": 0, "duplicate": 0, "invalid": 0})
+    answers_by_row: dict[str, Any] = {}
     for row in reading.read_rows():
-        problems += row.problems
-        is_duplicate = row.name in row_names
-        outcome = "invalid" if row.intake is None else "duplicate" if is_duplicate else "valid"
-        counts[outcome] += 1
-        flagged += outcome == "valid" and bool(scorer.score(row.intake).assessment.safety.flags)
-        row_names.add(row.name)
-    return _ImportResult(counts, flagged, problems)
+        result.problems += row.problems
+        if row.intake is None or row.is_empty:
+            result.count(row, "invalid" if row.intake is None else "empty")
+            continue
+        scored = scorer.score(row.intake)
+        content = _list_answers(scored)
+        earlier_content = answers_by_row.setdefault(row.name, content)
+        outcome = "valid" if earlier_content is content else "duplicate"
+        result.count(row, outcome if earlier_content == content else "changed", scored)
+    return result
 
 
-def _store_rows(reading: "ImportReader", scorer: _RowScorer, organisation: str) -> _ImportResult:
-    from api.store.screenings import imported_rows
-
-    problems: list[ImportProblem] = []
-    counts = {"stored": 0, "already stored": 0, "invalid": 0}
-    flagged = 0
+def _store_rows(
+    reading: "ImportReader", scorer: _RowScorer, organisation: str, *, amend: bool
+) -> _ImportResult:
+    result = _ImportResult({"stored": 0, "already stored": 0, "invalid": 0})
     with open_configured_store() as store:
         for row in reading.read_rows():
-            problems += row.problems
-            if row.intake is None:
-                counts["invalid"] += 1
+            result.problems += row.problems
+            if row.intake is None or row.is_empty:
+                result.count(row, "invalid" if row.intake is None else "empty")
                 continue
             with store.transaction(build_operator(organisation)) as work:
-                if imported_rows.is_imported(work, row.name):
-                    counts["already stored"] += 1
-                    work.audit("import", "row", outcome="there_already")
-                    continue
                 scored = scorer.score(row.intake)
-                screening = imported_rows.add_imported_screening(work, row.name, scored)
-                work.audit("create", "screening", screening.id)
-            counts["stored"] += 1
-            flagged += bool(scored.assessment.safety.flags)
-    return _ImportResult(counts, flagged, problems)
+                result.count(row, _store_row(work, row, scored, amend=amend), scored)
+    return result
+
+
+def _store_row(
+    work: "Transaction", row: "ImportRow", scored: "ScoredIntake", *, amend: bool
+) -> str:
+    """Store a row unless it is stored already, and return what was done with it."""
+    from api.store.screenings import imported_rows, screenings
+
+    earlier = imported_rows.find_imported_screening(work, row.name)
+    if earlier is None:
+        screening = imported_rows.add_imported_screening(work, row.name, scored)
+        work.audit("create", "screening", screening.id)
+        return "stored"
+    if earlier.answers in (_list_answers(scored), row.intake.answers.model_dump(mode="json")):
+        work.audit("import", "row", outcome="there_already")
+        return "already stored"
+    if not amend:
+        work.audit("import", "row", outcome="there_already")
+        return "changed"
+    screening = screenings.amend_screening(work, earlier, scored)
+    work.audit("amend", "screening", screening.id)
+    return "amended"
+
+
+def _list_answers(scored: "ScoredIntake") -> Any:
+    """Return the answers as they are stored."""
+    return json.loads(json.dumps(scored.answers))
 
 
 def _print_result(columns: "list[ColumnUse]", result: _ImportResult, *, dry_run: bool) -> None:
@@ -190,18 +236,32 @@ def _print_result(columns: "list[ColumnUse]", result: _ImportResult, *, dry_run:
         cells = (column.column, column.used_as, str(column.filled_cells), str(column.faulty))
         table.add_row(*map(Text, cells))
     console.print(table)
-    counts, flagged, problems = result
+    problems = result.problems
     for problem in problems[:SHOWN_PROBLEMS]:
         typer.echo(
             f"line {problem.line}, column {problem.column!r}: expected {problem.expected_value}"
         )
     if len(problems) > SHOWN_PROBLEMS:
         typer.echo(f"and {len(problems) - SHOWN_PROBLEMS} more")
-    typer.echo(", ".join(f"{count} {name}" for name, count in counts.items()))
-    if flagged:
-        typer.echo(f"{flagged} of these have red flags: review them first")
+    typer.echo(", ".join(f"{count} {name}" for name, count in result.counts.items()))
+    if result.flagged:
+        typer.echo(f"{result.flagged} of these have red flags: review them first")
+    if result.changed_lines:
+        typer.echo(_describe_changes(result))
     if dry_run:
         print_note("dry run: nothing was stored")
+
+
+def _describe_changes(result: _ImportResult) -> str:
+    lines = ", ".join(map(str, result.changed_lines[:SHOWN_CHANGES]))
+    more = " ..." if len(result.changed_lines) > SHOWN_CHANGES else ""
+    text = (
+        f"{len(result.changed_lines)} rows have the name of an earlier row and other answers, and "
+        f"were not taken: lines {lines}{more}"
+    )
+    if result.flagged_changes:
+        text += f"; {result.flagged_changes} of them have red flags: review them first"
+    return f"{text}. If they are visits of their own, name the visit in `row`; else use --amend"
 
 
 def _print_carried(scorer: _RowScorer) -> None:

@@ -9,19 +9,21 @@ from typing import Any, NamedTuple, TypeGuard
 
 from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, Resource
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, topic_link_id
-from api.fhir.resources.operation_outcome import OutcomeIssue
+from api.fhir.resources.operation_outcome import OutcomeIssue, locate_member
 from schemas.base import to_json_number
 from schemas.rulebook import Question
 
 _ITEM_ELEMENTS = {"id", "extension", "linkId", "definition", "text", "answer", "item"}
 _ANSWER_ELEMENTS = {"id", "extension", "item"}
 _VALUE_ELEMENTS = {
-    "boolean": "valueBoolean",
-    "integer": "valueInteger",
-    "decimal": "valueDecimal",
-    "choice": "valueCoding",
-    "multi": "valueCoding",
+    "boolean": ("valueBoolean",),
+    "integer": ("valueInteger", "valueDecimal"),
+    "decimal": ("valueDecimal", "valueInteger"),
+    "choice": ("valueCoding", "valueString"),
+    "multi": ("valueCoding", "valueString"),
 }
+"""The elements that can hold an answer of each kind, the one of the questionnaire first."""
+_DISPLAY_SUFFIXES = (".help", ".attribution", ".weight")
 _WEIGHT_URLS = {f"{EXTENSION_BASE}/ordinalValue", f"{EXTENSION_BASE}/itemWeight"}
 
 
@@ -43,36 +45,29 @@ class ParsedItems(NamedTuple):
 
 
 class _ItemParser:
-    """Parses the items of one response to one form, and collects every issue."""
+    """Parses the items of one response to one form, and collects every issue.
+
+    Questions may come in any order, in their group or outside of it: their link ids are unique.
+    """
 
     def __init__(self, form: QuestionnaireForm) -> None:
         self._form = form
-        self._groups = {
-            topic_link_id(topic.id): questions for topic, questions in form.questions_by_topic()
-        }
-        self._group_of = {
-            question.id: link for link, questions in self._groups.items() for question in questions
-        }
+        topics = form.questions_by_topic()
+        self._groups = {topic_link_id(topic.id) for topic, _ in topics}
+        self._questions = {it.id: it for _, questions in topics for it in questions}
+        self._parsed_questions: set[str] = set()
         self._result = ParsedItems({}, [], [])
 
     def parse(self, items: Any) -> ParsedItems:
         """Parse the items at the top of the response."""
-        known_links = [*self._groups, *self._form.totals]
-        for link, item, path in self._valid_items(items, "QuestionnaireResponse.item", known_links):
-            if link in self._groups:
-                self._parse_group(link, item, path)
-            else:
-                self._parse_total(link.removeprefix("total."), item, path)
+        self._parse_list(items, "QuestionnaireResponse.item")
         return self._result
 
     def _refuse(self, code: str, text: str, path: str) -> None:
         self._result.issues.append(OutcomeIssue(code, text, path))
 
-    def _valid_items(
-        self, items: Any, parent: str, known_links: list[str]
-    ) -> Iterator[tuple[str, Mapping[str, Any], str]]:
-        """Yield link id, item and path of each valid item; refuse the others."""
-        earlier_links: list[str] = []
+    def _parse_list(self, items: Any, parent: str) -> None:
+        sibling_links = set()
         for index, item in enumerate(self._require_list(items, parent)):
             path = f"{parent}[{index}]"
             if not isinstance(item, dict) or not item:
@@ -80,17 +75,13 @@ class _ItemParser:
                 continue
             self._check_elements(item, _ITEM_ELEMENTS, path)
             link = item.get("linkId")
-            if link not in known_links:
-                self._refuse_misplaced(link, path)
-            elif link in earlier_links:
-                self._refuse("duplicate", f"'{link}' appears twice", path)
+            if not isinstance(link, str):
+                self._refuse_unknown(link, path)
+            elif link in sibling_links:
+                self._refuse("duplicate", "a linkId appears twice", path)
             else:
-                if earlier_links and known_links.index(link) < known_links.index(earlier_links[-1]):
-                    self._refuse(
-                        "invariant", f"'{link}' must come before '{earlier_links[-1]}'", path
-                    )
-                earlier_links.append(link)
-                yield link, item, path
+                sibling_links.add(link)
+                self._parse_item(link, item, path)
 
     def _require_list(self, items: Any, path: str) -> list[Any]:
         if isinstance(items, list) and items:
@@ -98,43 +89,45 @@ class _ItemParser:
         self._refuse("structure", "must be a list that is not empty", path)
         return []
 
-    def _refuse_misplaced(self, link: Any, path: str) -> None:
+    def _parse_item(self, link: str, item: Mapping[str, Any], path: str) -> None:
+        if link in self._questions:
+            self._parse_question(self._questions[link], item, path)
+        elif link in self._form.totals:
+            self._parse_total(link.removeprefix("total."), item, path)
+        elif link in self._groups or self._is_display(link):
+            if "answer" in item:
+                self._refuse("structure", f"'{link}' takes no answer", f"{path}.answer")
+        else:
+            self._refuse_unknown(link, path)
+            return
+        if "item" in item:
+            self._parse_list(item["item"], f"{path}.item")
+
+    def _is_display(self, link: str) -> bool:
+        """Return whether an item only shows the help, source or weight of a question."""
+        return any(link.removesuffix(suffix) in self._questions for suffix in _DISPLAY_SUFFIXES)
+
+    def _refuse_unknown(self, link: Any, path: str) -> None:
         link_path = f"{path}.linkId"
-        if isinstance(link, str) and link in self._group_of:
-            self._refuse(
-                "invariant", f"'{link}' belongs in group '{self._group_of[link]}'", link_path
-            )
-        elif isinstance(link, str) and link in self._form.loaded.questions:
+        if isinstance(link, str) and link in self._form.loaded.questions:
             self._refuse("business-rule", f"'{link}' is not asked by this questionnaire", link_path)
         else:
-            self._refuse(
-                "not-found", "the questionnaire has no item with this linkId here", link_path
-            )
+            self._refuse("not-found", "the questionnaire has no item with this linkId", link_path)
 
     def _check_elements(self, element: Mapping[str, Any], names: set[str], path: str) -> None:
-        """Refuse unknown and empty child elements."""
-        for name, value in element.items():
+        """Refuse unknown child elements."""
+        for name in element:
             if name.removeprefix("_") not in names:
-                self._refuse("structure", "contains an unknown element", path)
-            elif value in (None, "", [], {}):
-                self._refuse("structure", "contains an empty element", path)
-
-    def _parse_group(self, link: str, group: Mapping[str, Any], path: str) -> None:
-        if "answer" in group:
-            self._refuse("structure", f"'{link}' is a group and takes no answer", f"{path}.answer")
-        if "item" not in group:
-            return
-        questions = {question.id: question for question in self._groups[link]}
-        children = self._valid_items(group["item"], f"{path}.item", list(questions))
-        for question_id, item, item_path in children:
-            self._parse_question(questions[question_id], item, item_path)
+                text = "is no element of R4, or changes what others mean"
+                self._refuse("structure", text, locate_member(path, name))
 
     def _parse_question(self, question: Question, item: Mapping[str, Any], path: str) -> None:
-        if "item" in item:
-            text = f"'{question.id}' has no items that are answered"
-            self._refuse("structure", text, f"{path}.item")
         if "answer" not in item:
             return
+        if question.id in self._parsed_questions:
+            self._refuse("duplicate", f"'{question.id}' is answered twice", path)
+            return
+        self._parsed_questions.add(question.id)
         answers = self._require_list(item["answer"], f"{path}.answer")
         values = [
             value
@@ -161,15 +154,21 @@ class _ItemParser:
 
     def _parse_value(self, question: Question, answer: Any, path: str) -> Iterator[Any]:
         """Yield the value of one answer, if it is valid for the question."""
-        element = _VALUE_ELEMENTS[question.kind]
-        if not isinstance(answer, dict) or element not in answer:
-            self._refuse("structure", f"'{question.id}' must be answered by a {element}", path)
+        elements = _VALUE_ELEMENTS[question.kind]
+        present_elements = [
+            name for name in elements if isinstance(answer, dict) and name in answer
+        ]
+        if len(present_elements) != 1:
+            self._refuse("structure", f"'{question.id}' must be answered by a {elements[0]}", path)
             return
-        self._check_elements(answer, _ANSWER_ELEMENTS | {element}, path)
+        self._check_elements(answer, _ANSWER_ELEMENTS | {present_elements[0]}, path)
+        if "item" in answer:
+            self._parse_list(answer["item"], f"{path}.item")
         self._collect_weights(question, answer, path)
-        value = answer[element]
+        value = answer[present_elements[0]]
         if question.options:
-            yield from self._parse_option(question, value, f"{path}.value")
+            coding = {"display": value} if present_elements[0] == "valueString" else value
+            yield from self._parse_option(question, coding, f"{path}.value")
         elif question.kind == "boolean":
             if isinstance(value, bool):
                 yield value
@@ -181,15 +180,28 @@ class _ItemParser:
             yield value
 
     def _parse_option(self, question: Question, coding: Any, path: str) -> Iterator[str]:
-        system = self._form.urls.option_system(self._form.entry.instrument, question.id)
-        codes = [option.id for option in question.options]
+        """Yield the option that a Coding means: by its code, or by a label that only one has."""
+        labels = {option.id: option.label for option in question.options}
         if question.kind == "multi":
-            codes.append(NONE_OF_THESE)
+            labels[NONE_OF_THESE] = "None of these"
         members = coding if isinstance(coding, dict) else {}
-        if members.get("system") == system and members.get("code") in codes:
-            yield members["code"]
+        system = self._form.urls.option_system(self._form.entry.instrument, question.id)
+        codes = [members.get("code")]
+        if "code" not in members and "display" in members:
+            display = _fold(members["display"])
+            codes = [code for code, label in labels.items() if _fold(label) == display]
+        if (
+            members.get("system", system) == system
+            and len(codes) == 1
+            and isinstance(codes[0], str)
+            and codes[0] in labels
+        ):
+            yield codes[0]
         else:
-            text = f"'{question.id}' must be an option of this question, by system and code"
+            text = (
+                f"'{question.id}' must be an option of this question: by its code, with no system "
+                "or that of the question, or by a display that only one option has"
+            )
             self._refuse("code-invalid", text, path)
 
     def _collect_weights(self, question: Question, answer: Resource, path: str) -> None:
@@ -231,6 +243,11 @@ def _number_fault(question: Question, value: Any) -> str | None:
     if value * 100 % 1:
         return "must have at most two decimals"
     return None
+
+
+def _fold(text: Any) -> str | None:
+    """Return a label without regard to case and blanks; None for anything but text."""
+    return " ".join(text.casefold().split()) if isinstance(text, str) else None
 
 
 def _extensions(element: Mapping[str, Any]) -> list[Mapping[str, Any]]:

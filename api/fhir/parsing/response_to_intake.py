@@ -7,10 +7,16 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from api.fhir.elements import ID_PATTERN, Resource
+from api.fhir.elements import Resource
 from api.fhir.parsing.items import ClientScore, ParsedItems, parse_items
-from api.fhir.questionnaire_catalogue import QuestionnaireForm
-from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
+from api.fhir.parsing.received import drop_empty, encode_received
+from api.fhir.parsing.references import ParsedReference, ReferenceParser
+from api.fhir.questionnaire_catalogue import QuestionnaireForm, find_named_form
+from api.fhir.resources.operation_outcome import (
+    InvalidResource,
+    OutcomeIssue,
+    locate_member,
+)
 from schemas.patient import AnsweredBy, Clinician, KnownPatient, find_day_fault
 from schemas.screening import FhirContext, ScreeningContext
 from scoring.answer_model import find_answer_model
@@ -36,9 +42,17 @@ _ELEMENTS = {
     "source",
     "item",
 }
-_LITERAL_REFERENCE = re.compile(
-    rf"(?:(https?://\S{{1,150}})/)?([A-Z][A-Za-z]{{1,30}})/({ID_PATTERN})(/_history/{ID_PATTERN})?"
-)
+_SHAPES = {
+    "id": str,
+    "meta": dict,
+    "language": str,
+    "text": dict,
+    "contained": list,
+    "extension": list,
+    "basedOn": list,
+    "partOf": list,
+}
+"""The types of the elements that are kept as they are sent; others are read where they are used."""
 _YEAR_OR_MONTH = re.compile(r"\d{4}(-\d{2})?")
 _DATE_TIME = re.compile(r"(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2}))?")
 _ANSWERED_BY: dict[str, AnsweredBy] = {
@@ -58,28 +72,12 @@ class ParsedResponse(NamedTuple):
     patient: KnownPatient | None
     context: ScreeningContext
     claims: list[ClientScore]
+    warnings: list[OutcomeIssue]
 
     @property
     def is_attested(self) -> bool:
         """Whether the response names a clinician as its author."""
         return self.context.clinician is not None
-
-
-class ParsedReference(NamedTuple):
-    """The target of a Reference: literal parts, identifier and display."""
-
-    kind: str | None
-    literal: str | None
-    base: str | None
-    id: str | None
-    system: str | None
-    value: str | None
-    display: str | None
-
-    @property
-    def identifying_value(self) -> str:
-        """The identifier value, or else the logical id."""
-        return self.value or self.id or ""
 
 
 def parse_response(
@@ -91,20 +89,24 @@ def parse_response(
             "invalid_request",
             [OutcomeIssue("structure", f"must be a {RESPONSE_TYPE}", "%resource.resourceType")],
         )
+    warnings: list[OutcomeIssue] = []
+    resource = drop_empty(resource, warnings)
     issues = _check_elements(resource)
     form = _find_form(resource.get("questionnaire"), known_forms, issues)
+    parser = ReferenceParser(resource, issues)
     references = {
-        name: _parse_reference(resource[name], f"{RESPONSE_TYPE}.{name}", issues)
+        name: parser.parse(name, is_identifying=name == "subject")
         for name in ("subject", "encounter", "author", "source")
-        if name in resource
     }
-    patient = _build_patient(references, issues, needed=is_patient_required)
+    patient = _build_patient(resource, references, issues, needed=is_patient_required)
+    identifier_system, identifier_value = parser.parse_own_identifier()
     for_patient = bool(form and form.for_patient)
     context = _build_context(resource, references, issues, for_patient=for_patient)
     items = ParsedItems({}, [], [])
     if form is not None and "item" in resource:
         items = parse_items(form, resource["item"])
-    issues += items.issues
+    issues += [issue for issue in items.issues if issue.severity == "error"]
+    warnings += [issue for issue in items.issues if issue.severity != "error"]
     if issues or form is None:
         raise InvalidResource("invalid_request", issues)
     model = _validate_answers(form, items.answers)
@@ -113,9 +115,23 @@ def parse_response(
         model.model_dump(exclude_none=True),
         model.model_dump(mode="json", exclude_unset=True),
         patient,
-        context,
+        _extend_context(
+            context,
+            identifier_system=identifier_system,
+            identifier_value=identifier_value,
+            orders=tuple(parser.list_numbers("basedOn")),
+            received=encode_received(resource),
+        ),
         items.claims,
+        warnings,
     )
+
+
+def _extend_context(context: ScreeningContext, **additions: Any) -> ScreeningContext:
+    """Return the context with what is kept of the response beside its people and its date."""
+    if context.fhir is None:
+        return context
+    return context.model_copy(update={"fhir": context.fhir.model_copy(update=additions)})
 
 
 def _validate_answers(form: QuestionnaireForm, answers: dict[str, Any]) -> Any:
@@ -133,77 +149,49 @@ def _check_elements(resource: Resource) -> list[OutcomeIssue]:
     issues: list[OutcomeIssue] = []
     for name, value in resource.items():
         if name.removeprefix("_") not in _ELEMENTS:
-            text = "contains an unsupported element"
-            issues.append(OutcomeIssue("structure", text, RESPONSE_TYPE))
-        elif value in (None, "", [], {}):
-            issues.append(OutcomeIssue("structure", "must not be empty", f"{RESPONSE_TYPE}.{name}"))
+            text = "is no element of R4, or changes what others mean"
+            issues.append(OutcomeIssue("structure", text, locate_member(RESPONSE_TYPE, name)))
+        elif not _has_shape(_SHAPES.get(name), value):
+            text = "must be a list of objects, an object or a text, as in R4"
+            issues.append(OutcomeIssue("structure", text, f"{RESPONSE_TYPE}.{name}"))
+    meta = resource.get("meta")
+    labels = meta if isinstance(meta, dict) else {}
+    for name in ("security", "tag"):
+        if not _has_shape(list, labels.get(name, [])):
+            text = "must be a list of Codings"
+            issues.append(OutcomeIssue("structure", text, f"{RESPONSE_TYPE}.meta.{name}"))
     if resource.get("status") not in ("completed", "amended"):
         text = "must be completed or amended: only completed responses are scored"
         issues.append(OutcomeIssue("business-rule", text, f"{RESPONSE_TYPE}.status"))
     return issues
 
 
+def _has_shape(shape: type | None, value: Any) -> bool:
+    """Return whether a value is of this type, and a list has only objects."""
+    if shape is list:
+        return isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return shape is None or isinstance(value, shape)
+
+
 def _find_form(
     canonical: Any, known_forms: Iterable[QuestionnaireForm], issues: list[OutcomeIssue]
 ) -> QuestionnaireForm | None:
-    for form in known_forms:
-        if form.canonical == canonical and form.entry.status == "active":
-            return form
-    text = "must be url|version of an active questionnaire of this server"
-    issues.append(OutcomeIssue("not-found", text, f"{RESPONSE_TYPE}.questionnaire"))
-    return None
-
-
-def _parse_reference(value: Any, path: str, issues: list[OutcomeIssue]) -> ParsedReference | None:
-    """Parse a Reference, which is literal or has an identifier."""
-    members = value if isinstance(value, dict) else {}
-    literal, identifier = members.get("reference"), members.get("identifier", {})
-    match = _LITERAL_REFERENCE.fullmatch(literal) if isinstance(literal, str) else None
-    if literal is not None and (match is None or len(literal) > 200):
-        text = "must be a literal reference such as Patient/123, relative or with http(s)"
-        issues.append(OutcomeIssue("value", text, f"{path}.reference"))
-        return None
-    identified = (
-        _parse_identifier(identifier, f"{path}.identifier", issues) if identifier else (None, None)
-    )
-    if match is None and identified is not None and identified[1] is None:
-        issues.append(OutcomeIssue("required", "must have a reference or an identifier", path))
-    if identified is None:
-        return None
-    kind = match[2] if match else members.get("type")
-    display = members.get("display")
-    return ParsedReference(
-        kind if isinstance(kind, str) else None,
-        literal,
-        match[1] if match else None,
-        match[3] if match else None,
-        *identified,
-        display if isinstance(display, str) and 0 < len(display) <= 200 else None,
-    )
-
-
-def _parse_identifier(
-    value: Any, path: str, issues: list[OutcomeIssue]
-) -> tuple[str | None, str | None] | None:
-    """Return system and value of an Identifier; None if it is invalid."""
-    members = value if isinstance(value, dict) else {}
-    system, number = members.get("system"), members.get("value")
-    if not _is_short(number) or (system is not None and not _is_short(system)):
-        text = "must have a value, and a system if any, of at most 200 characters each"
-        issues.append(OutcomeIssue("value", text, path))
-        return None
-    return system, number
-
-
-def _is_short(text: Any) -> bool:
-    return isinstance(text, str) and len(text.strip()) > 0 and len(text) <= 200
+    form = find_named_form(list(known_forms), canonical) if isinstance(canonical, str) else None
+    if form is None:
+        text = "must be the url, or url|version, of a questionnaire of this server"
+        issues.append(OutcomeIssue("not-found", text, f"{RESPONSE_TYPE}.questionnaire"))
+    return form
 
 
 def _build_patient(
-    references: dict[str, ParsedReference | None], issues: list[OutcomeIssue], *, needed: bool
+    resource: Resource,
+    references: dict[str, ParsedReference | None],
+    issues: list[OutcomeIssue],
+    *,
+    needed: bool,
 ) -> KnownPatient | None:
     path = f"{RESPONSE_TYPE}.subject"
-    if "subject" not in references:
+    if "subject" not in resource:
         if needed:
             issues.append(
                 OutcomeIssue(
@@ -239,10 +227,6 @@ def _build_context(
         issues.append(OutcomeIssue("value", text, f"{RESPONSE_TYPE}.authored"))
     if day is not None and (fault := find_day_fault(day)):
         issues.append(OutcomeIssue("value", fault, f"{RESPONSE_TYPE}.authored"))
-    identifier = resource.get("identifier")
-    identified = (
-        _parse_identifier(identifier, f"{RESPONSE_TYPE}.identifier", issues) if identifier else None
-    )
     subject, encounter = references.get("subject"), references.get("encounter")
     author, source = references.get("author"), references.get("source")
     respondent = source or author
@@ -257,8 +241,6 @@ def _build_context(
         fhir=FhirContext(
             for_patient=for_patient,
             authored=authored if day else None,
-            identifier_system=identified[0] if identified else None,
-            identifier_value=identified[1] if identified else None,
             subject=subject.literal if subject else None,
             subject_identified=bool(subject and subject.value),
             encounter=encounter.literal if encounter else None,

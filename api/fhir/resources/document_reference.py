@@ -23,6 +23,7 @@ from api.fhir.elements import (
     format_instant,
     label_security,
 )
+from api.fhir.links import build_encounter, find_encounter, list_authors, list_orders
 from api.fhir.resources.observation import NOT_A_DIAGNOSIS
 from reports.view.flags import sort_by_tier
 
@@ -68,10 +69,10 @@ def build_document_reference(
         "category": [build_concept(_CATEGORY, "clinical-note", "Clinical Note")],
         "subject": build_patient_reference(version),
         "date": version.stored_at,
-        "author": [build_software_reference(version)],
+        "author": [build_software_reference(version), *list_authors(version)],
         "description": f"{screening.assessment.rulebook}. {NOT_A_DIAGNOSIS}",
         "content": [{"attachment": attachment, "format": _build_format()}],
-        "context": {"related": [build_reference("QuestionnaireResponse", version)]},
+        "context": _build_context(version),
     }
     if version.is_confidential:
         resource["securityLabel"] = [{"coding": [RESTRICTED]}]
@@ -82,6 +83,13 @@ def build_document_reference(
         }
         resource["relatesTo"] = [{"code": "replaces", "target": earlier}]
     return resource
+
+
+def _build_context(version: ResourceVersion) -> Resource:
+    """Return the response, the order that it answers and its encounter."""
+    encounter = find_encounter(version)
+    related = [build_reference("QuestionnaireResponse", version), *list_orders(version)]
+    return ({"encounter": [encounter]} if encounter else {}) | {"related": related}
 
 
 def build_attachment(
@@ -133,8 +141,9 @@ def build_composition(version: ResourceVersion, report_type: ReportType) -> Reso
         "status": "entered-in-error" if in_error else status,
         "type": report_type.concept,
         "subject": build_patient_reference(version),
+        **build_encounter(version),
         "date": version.stored_at,
-        "author": [build_software_reference(version)],
+        "author": [build_software_reference(version), *list_authors(version)],
         "title": TITLE,
         **({"confidentiality": RESTRICTED["code"]} if version.is_confidential else {}),
         "section": [
@@ -157,15 +166,17 @@ def _derive_uuid(screening: str, purpose: str) -> str:
 
 
 def _version_number(version: ResourceVersion) -> int:
-    """Count the creation, a replacement and an entry in error."""
+    """Count the creation, each merge of the patient, a replacement and an entry in error."""
     screening = version.screening
-    return 1 + (screening.replaced_by is not None) + (screening.entered_in_error is not None)
+    merge_count = len({move.at for move in screening.moves})
+    is_replaced, error = screening.replaced_by is not None, screening.entered_in_error
+    return 1 + merge_count + is_replaced + (error is not None)
 
 
 def _format_last_updated(version: ResourceVersion) -> str:
-    """Return the instant of the creation, replacement or entry in error, whichever was last."""
+    """Return the instant of the creation or of the last change, whichever was last."""
     error, successor = version.screening.entered_in_error, version.successor
-    changes = [version.screening.created_at]
+    changes = [version.screening.created_at, *(move.at for move in version.screening.moves)]
     changes += [error.at] if error else []
     changes += [successor.created_at] if successor else []
     return format_instant(max(changes))

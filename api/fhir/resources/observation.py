@@ -24,6 +24,7 @@ from api.fhir.elements import (
     build_result_concept,
     build_software_reference,
 )
+from api.fhir.links import build_encounter, build_order_links, list_authors
 from reports.view.flags import sort_by_tier
 from schemas.assessment import TotalPoints, WeighedCriterion
 from schemas.base import ExactDecimal, to_json_number
@@ -40,12 +41,15 @@ def build_observation(version: ResourceVersion) -> Resource:
     main = find_main_total(version)
     return begin_resource("Observation", version) | {
         "identifier": [build_resource_identifier(version, "Observation")],
+        **build_order_links(version),
         "status": result_status(version),
         "category": [build_concept(f"{TERMINOLOGY_BASE}/observation-category", "survey", "Survey")],
         "code": build_result_concept(version, main.id, f"{rulebook.rulebook.title}: {main.label}"),
         "subject": build_patient_reference(version),
+        **build_encounter(version),
         "effectiveDateTime": version.answered_at,
         "issued": version.stored_at,
+        **({"performer": authors} if (authors := list_authors(version)) else {}),
         "method": {"text": f"{assessment.rulebook}, SHA-256 {assessment.rulebook_sha256}"},
         "device": build_software_reference(version),
         **_total_value(version, main.id),

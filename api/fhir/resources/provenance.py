@@ -9,6 +9,7 @@ from api.fhir.elements import (
     build_reference,
     build_software_reference,
 )
+from api.fhir.links import list_authors
 
 RESULT_TYPES = ("Observation", "RiskAssessment")
 _AGENT = f"{TERMINOLOGY_BASE}/provenance-participant-type"
@@ -33,6 +34,10 @@ def build_provenance(version: ResourceVersion) -> Resource:
                 "who": build_software_reference(version),
             },
             {"type": build_concept(_AGENT, "enterer", "Enterer"), "who": author},
+            *(
+                {"type": build_concept(_AGENT, "author", "Author"), "who": reference}
+                for reference in list_authors(version)
+            ),
         ],
         "entity": [
             {"role": "source", "what": build_reference("QuestionnaireResponse", version)},

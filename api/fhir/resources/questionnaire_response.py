@@ -11,30 +11,81 @@ from api.fhir.elements import (
     build_patient_reference,
     build_resource_identifier,
 )
+from api.fhir.links import build_encounter
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, topic_link_id
 from schemas.rulebook import Question
 
-_STATUS = {True: "amended", False: "completed"}
 _RESPONDENT_TYPES = {"patient": "Patient", "proxy": "RelatedPerson", "clinician": "Practitioner"}
 
 
 def build_questionnaire_response(version: ResourceVersion, form: QuestionnaireForm) -> Resource:
-    """Return the response, also for a screening that did not arrive through FHIR."""
-    screening = version.screening
-    in_error = screening.entered_in_error is not None
+    """Return the response as it was received, with what is known of it now.
+
+    A screening that did not arrive through FHIR is a response too.
+    """
+    received = version.received
+    if received is None:
+        return _build_response(version, form)
+    resource = begin_resource("QuestionnaireResponse", version)
+    own = {
+        "identifier": build_resource_identifier(version, "QuestionnaireResponse"),
+        "subject": build_patient_reference(version),
+        "authored": version.answered_at,
+        **_list_items(version, form),
+    }
+    now: Resource = {
+        "meta": _merge_meta(received.get("meta", {}), resource["meta"]),
+        "questionnaire": form.canonical,
+        "status": _status(version, received.get("status")),
+    }
+    if version.screening.moves:  # what was sent names the patient by a retired number
+        now |= _replace_patient(version, received)
+    resource |= own | received | now
+    return {name: element for name, element in resource.items() if element != []}
+
+
+def _replace_patient(version: ResourceVersion, received: Resource) -> Resource:
+    """Return the elements that named the patient by a retired number, with the number in force."""
+    retired = received.get("subject", {})
+    patient = build_patient_reference(version)
+    names = [it for it in ("subject", "source", "author") if received.get(it, retired) == retired]
+    elements: Resource = {name: patient for name in names if name == "subject" or name in received}
+    if "contained" in received:
+        target = retired.get("reference")
+        contained = [it for it in received["contained"] if f"#{it.get('id')}" != target]
+        elements["contained"] = contained
+    return elements
+
+
+def _merge_meta(received: Resource, assigned: Resource) -> Resource:
+    """Return the meta that was received, with the version and security label of the service."""
+    labels = [*received.get("security", ()), *assigned.get("security", ())]
+    unique = [label for n, label in enumerate(labels) if label not in labels[:n]]
+    return received | assigned | ({"security": unique} if unique else {})
+
+
+def _status(version: ResourceVersion, received: str | None = None) -> str:
+    if version.screening.entered_in_error is not None:
+        return "entered-in-error"
+    return "amended" if version.is_correction else received or "completed"
+
+
+def _build_response(version: ResourceVersion, form: QuestionnaireForm) -> Resource:
     resource = begin_resource("QuestionnaireResponse", version) | {
         "identifier": _own_identifier(version),
         "questionnaire": form.canonical,
-        "status": "entered-in-error" if in_error else _STATUS[version.is_correction],
+        "status": _status(version),
         "subject": build_patient_reference(version),
         "authored": version.answered_at,
+        **build_encounter(version),
         **_author_and_source(version),
     }
-    if encounter := _encounter_reference(version):
-        resource["encounter"] = encounter
-    if items := _build_items(form, screening.answers):
-        resource["item"] = items
-    return resource
+    return resource | _list_items(version, form)
+
+
+def _list_items(version: ResourceVersion, form: QuestionnaireForm) -> Resource:
+    items = _build_items(form, version.screening.answers)
+    return {"item": items} if items else {}
 
 
 def _own_identifier(version: ResourceVersion) -> Resource:
@@ -62,13 +113,6 @@ def _author_and_source(version: ResourceVersion) -> Resource:
             build_patient_reference(version) if is_patient else {"type": kind, "display": kind}
         )
     return elements
-
-
-def _encounter_reference(version: ResourceVersion) -> Resource | None:
-    context, number = version.screening.context, version.screening.patient.encounter
-    if context.fhir is not None and context.fhir.encounter is not None:
-        return {"reference": context.fhir.encounter}
-    return {"type": "Encounter", "identifier": {"value": number}} if number else None
 
 
 def _build_items(form: QuestionnaireForm, answers: dict[str, Any]) -> list[Resource]:

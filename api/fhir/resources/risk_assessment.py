@@ -16,6 +16,7 @@ from api.fhir.elements import (
     build_resource_identifier,
     build_software_reference,
 )
+from api.fhir.links import build_encounter, list_orders
 from api.fhir.resources.observation import (
     NOT_A_DIAGNOSIS,
     build_absent_reason,
@@ -29,10 +30,12 @@ def build_risk_assessment(version: ResourceVersion) -> Resource:
     """Return the RiskAssessment; without a band it has no prediction and a note says why."""
     resource = begin_resource("RiskAssessment", version) | {
         "identifier": [build_resource_identifier(version, "RiskAssessment")],
+        **({"basedOn": orders[0]} if (orders := list_orders(version)) else {}),
         "status": result_status(version),
         "method": {"text": version.screening.assessment.rulebook},
         "code": {"text": version.loaded.rulebook.rulebook.title},
         "subject": build_patient_reference(version),
+        **build_encounter(version),
         "occurrenceDateTime": version.stored_at,
         "performer": build_software_reference(version),
         "basis": [

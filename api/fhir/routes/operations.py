@@ -170,7 +170,8 @@ def _score_unstored(
 ) -> tuple[ResourceVersion, list[OutcomeIssue]]:
     """Score a response without storing it; return it as a version, with warnings."""
     assessment = assess(intake.form.loaded, intake.answers, attested=intake.is_attested)
-    issues = compare_client_scores(intake.claims, intake.form.loaded, assessment)
+    differences = compare_client_scores(intake.claims, intake.form.loaded, assessment)
+    issues = [*intake.warnings, *differences]
     return build_single_version(_unstored_screening(intake, assessment), rulebooks, urls), issues
 
 

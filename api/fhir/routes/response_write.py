@@ -7,8 +7,9 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Response
 
+from api.auth.request_context import RequestContext
 from api.dependencies import CatalogueDep, IdempotentRequestDep, RequestContextDep
-from api.fhir.elements import Resource, ResourceVersion
+from api.fhir.elements import CanonicalUrls, Resource, ResourceVersion
 from api.fhir.http import (
     RequireJson,
     build_version_headers,
@@ -27,6 +28,7 @@ from api.fhir.parameters import (
     ScreeningId,
 )
 from api.fhir.parsing.client_scores import compare_client_scores
+from api.fhir.parsing.received import is_same_content
 from api.fhir.parsing.response_to_intake import RESPONSE_TYPE, ParsedResponse, parse_response
 from api.fhir.resources.operation_outcome import (
     InvalidResource,
@@ -56,6 +58,7 @@ router = APIRouter(
     route_class=guarded_fhir_route("screenings:write"),
     dependencies=[RequireJson],
 )
+_WITHDRAWAL_REASON = "Marked as entered in error by an update of the FHIR response."
 _PRESERVED_HEADERS = ("location", "idempotency-replayed")
 _RETURN = re.compile(r"\breturn\s*=\s*\"?(minimal|representation|OperationOutcome)\b")
 
@@ -137,18 +140,67 @@ def update_response(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     if_match: IfMatch = None,
     prefer: Prefer = None,
 ) -> Response:
-    """The correction is scored and stored as a new version; earlier versions stay readable."""
+    """The correction is scored and stored as a new version; earlier versions stay readable.
+
+    Content that is the same as stored changes nothing. The status `entered-in-error` withdraws the
+    response.
+    """
+    if resource.get("status") == "entered-in-error":
+        return _withdraw(screening, context, rulebooks, urls, if_match, prefer)
     intake = parse_response(resource, all_forms, is_patient_required=True)
     scored, warnings = _score(intake)
     with context.transaction() as work:
         versions = list_versions(work, screening)
-        _check_if_match(if_match, build_version(versions, rulebooks, urls))
+        current = build_version(versions, rulebooks, urls)
+        _check_if_match(if_match, current)
+        current_resource = build_response_resource(current, rulebooks)
         _check_identity(resource, intake, versions[0])
-        amended = screenings.amend_screening(work, versions[-1], scored)
-        work.audit("amend", "screening", amended.id)
-        answer = _build_answer(200, build_version([*versions, amended], rulebooks, urls), rulebooks)
+        if is_same_content(resource, current_resource):
+            work.audit("read", "screening", screening)
+            answer = _build_answer(200, current, rulebooks)
+        else:
+            scored = _keep_unsent(scored, current, resource, current_resource)
+            amended = screenings.amend_screening(work, versions[-1], scored)
+            work.audit("amend", "screening", amended.id)
+            new = build_version([*versions, amended], rulebooks, urls)
+            answer = _build_answer(200, new, rulebooks)
     response = Response(answer.body, 200, {"Location": answer.location or ""})
     return _apply_preference(response, prefer, warnings)
+
+
+def _withdraw(  # noqa: PLR0913, PLR0917 - what the route was called with
+    screening: str,
+    context: RequestContext,
+    rulebooks: Catalogue,
+    urls: CanonicalUrls,
+    if_match: str | None,
+    prefer: str | None,
+) -> Response:
+    with context.transaction() as work:
+        versions = list_versions(work, screening)
+        current = build_version(versions, rulebooks, urls)
+        _check_if_match(if_match, current)
+        if versions[-1].entered_in_error is None:
+            error = screenings.mark_entered_in_error(work, versions[-1], _WITHDRAWAL_REASON)
+            work.audit("enter_in_error", "screening", versions[-1].id)
+            versions[-1] = versions[-1].model_copy(update={"entered_in_error": error})
+        else:
+            work.audit("read", "screening", screening)
+        answer = _build_answer(200, build_version(versions, rulebooks, urls), rulebooks)
+    response = Response(answer.body, 200, {"Location": answer.location or ""})
+    return _apply_preference(response, prefer, [])
+
+
+def _keep_unsent(
+    scored: ScoredIntake, current: ResourceVersion, resource: Resource, current_resource: Resource
+) -> ScoredIntake:
+    """Return the correction with what FHIR cannot say: the note, and a patient that is the same."""
+    context = scored.context.model_copy(update={"note": current.screening.context.note})
+    patient = scored.patient
+    if resource.get("subject") == current_resource["subject"]:
+        own = current.screening.patient
+        patient = own.model_copy(update={"encounter": patient.encounter})
+    return scored._replace(context=context, patient=patient)
 
 
 def _score(response: ParsedResponse) -> tuple[ScoredIntake, list[OutcomeIssue]]:
@@ -161,7 +213,8 @@ def _score(response: ParsedResponse) -> tuple[ScoredIntake, list[OutcomeIssue]]:
     texts = tuple(warning.text for warning in warnings)
     fhir = context.fhir.model_copy(update={"differences": texts})
     context = context.model_copy(update={"fhir": fhir})
-    return ScoredIntake(patient, context, response.answers_as_sent, assessment, "fhir"), warnings
+    intake = ScoredIntake(patient, context, response.answers_as_sent, assessment, "fhir")
+    return intake, [*response.warnings, *warnings]
 
 
 def _derive_screening_id(work: Transaction, response: ParsedResponse) -> str | None:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import Dialect, Engine
+from sqlalchemy import Dialect, Engine, Select
 from sqlalchemy.engine import Connection, result_tuple
 from sqlalchemy.engine.interfaces import DBAPICursor
 
@@ -23,7 +23,7 @@ class PreparedQuery:
     Values come as the driver returns them: SQLite has no booleans and no instants.
     """
 
-    def __init__(self, statement: Any) -> None:
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         self._statement = statement
         self._compiled: dict[str, tuple[str, dict[str, Any], list[str] | None]] = {}
         self._build_row = result_tuple([str(column.key) for column in statement.selected_columns])

@@ -51,6 +51,13 @@ def merge_patients(
     )
 
 
+def concerns_patient(work: Transaction, retired: PatientSelector) -> bool:
+    """Return whether a merge would move anything of this number. Raises ConflictError."""
+    link_rows = patient_lookup.list_links_with_drafts(work, retired)
+    ids = patient_lookup.list_screening_ids(work, retired, link_rows)
+    return bool(link_rows or ids or legal_holds.list_holds(work, retired))
+
+
 def _move_screening(
     work: Transaction, screening_id: str, survivor: PatientSelector, means: str
 ) -> None:

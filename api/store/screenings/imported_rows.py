@@ -11,9 +11,15 @@ from api.store.transaction import Transaction
 from schemas.screening import Screening
 
 
-def is_imported(work: Transaction, row: str) -> bool:
-    """Return whether this row was imported and its screening is still stored."""
-    return bool(work.count(ImportedRow, col(ImportedRow.fingerprint) == _fingerprint(work, row)))
+def find_imported_screening(work: Transaction, row: str) -> Screening | None:
+    """Return the newest screening of this row; None if it was not imported or is not stored."""
+    imported_row = work.find(ImportedRow, col(ImportedRow.fingerprint) == _fingerprint(work, row))
+    if imported_row is None:
+        return None
+    screening = screenings.find_screening(work, imported_row.screening_id)
+    while screening.replaced_by is not None:
+        screening = screenings.find_screening(work, screening.replaced_by)
+    return screening
 
 
 def add_imported_screening(work: Transaction, row: str, intake: ScoredIntake) -> Screening:

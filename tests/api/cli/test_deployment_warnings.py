@@ -8,6 +8,7 @@ from api.settings import Settings
 HTTPS = {"public_url": "https://screening.example.org"}
 PROXY = {"trusted_proxies": "192.0.2.7"}
 DATABASE = "postgresql://service:secret@{}/n"
+LEDGER = {"withdrawals_file": "ledger"}
 
 
 @pytest.mark.parametrize(
@@ -21,20 +22,25 @@ DATABASE = "postgresql://service:secret@{}/n"
         ("192.0.2.1", HTTPS | PROXY, []),
         ("::", HTTPS, ["all callers share its address"]),
         ("127.0.0.1", HTTPS | {"trusted_proxies": "*"}, ["every caller can claim any address"]),
-        ("127.0.0.1", {"database_url": DATABASE.format("127.0.0.1")}, []),
+        ("127.0.0.1", LEDGER | {"database_url": DATABASE.format("127.0.0.1")}, []),
         (
             "127.0.0.1",
-            {"database_url": DATABASE.format("db.example")},
+            {"database_url": DATABASE.format("127.0.0.1")},
+            ["brings back revoked keys and erased patients"],
+        ),
+        (
+            "127.0.0.1",
+            LEDGER | {"database_url": DATABASE.format("db.example")},
             ["db.example is not verified"],
         ),
         (
             "127.0.0.1",
-            {"database_url": DATABASE.format("db.example") + "?sslmode=require"},
+            LEDGER | {"database_url": DATABASE.format("db.example") + "?sslmode=require"},
             ["db.example is not verified"],
         ),
         (
             "127.0.0.1",
-            {"database_url": DATABASE.format("db.example") + "?sslmode=verify-full"},
+            LEDGER | {"database_url": DATABASE.format("db.example") + "?sslmode=verify-full"},
             [],
         ),
     ],

@@ -21,6 +21,7 @@ from support.processes import environment
 from api.deliveries.adt_listener import (
     AdtContext,
     AdtListener,
+    apply_content,
     apply_message,
     serve_connection,
 )
@@ -29,6 +30,8 @@ from api.hl7v2.mllp_framing import frame_message
 from api.main import create_app
 from api.outbound.bulkhead import BulkheadFullError
 from api.problems import Problem
+from api.store import approvals
+from api.store.accounts import clients, organisations
 from api.store.audit import chain
 from api.store.deliveries import outbox
 from api.store.errors import ConflictError, LegalHoldError, NotFoundError
@@ -114,11 +117,29 @@ def test_a_repeated_merge_moves_the_screenings_once(adt_context, store, clinic):
         do(store, clinic, data_subject_rights.export_patient, PatientSelector("OLD-1", SYSTEM))
 
 
+def test_a_merge_waits_once_where_a_second_person_must_approve(adt_context, store, clinic):
+    def read_number():
+        return do(store, clinic, screenings.find_screening, screening.id).patient.reference
+
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    do(store, clinic, organisations.update_organisation, {"second_approval": True})
+    for message in (A40, A40, A40.replace("OLD-1", "UNKNOWN")):
+        assert parse_acknowledgement(apply_message(adt_context, message.encode())).code == "AA"
+    (approval,) = do(store, clinic, approvals.list_approvals, ["merge"])
+    assert approval.requested_by == adt_context.actor.id
+    assert read_number() == "OLD-1"
+    colleague = do(store, clinic, clients.add_client, "Colleague", ())
+    here = clinic._replace(client=colleague.id)
+    do(store, here, approvals.decide_request, approval.id, ["merge"], is_approved=True)
+    assert read_number() == "NEW-1"
+    apply_message(adt_context, A40.encode())
+    assert do(store, clinic, approvals.list_approvals, ["merge"]) == []
+
+
 @pytest.mark.parametrize(
     ("text", "code"),
     [
         ("no message at all", "AR"),
-        (A40.replace("A40", "A08"), "AR"),
         (A40.replace("OLD-1^^^HOSP1", "OLD-1^^^ELSEWHERE"), "AR"),
         (A40.replace("NEW-1", "OLD-1"), "AR"),
         (A40.replace("OLD-1", "O" * 201), "AR"),
@@ -139,6 +160,83 @@ def test_an_uncertain_merge_is_refused_without_patient_data(adt_context, text, c
     control_id = "77" if "|77|" in text else ""
     assert parse_acknowledgement(reply).control_id == control_id
     assert not re.search(rb"OLD-1|NEW-1|OOO|Pat", reply)
+
+
+NUMBERS = {  # the message: its acknowledgement, and the screening's number afterwards
+    "named": (A40, "AA", "NEW-1"),
+    "no authority": (A40.replace("^^^HOSP1^MR", ""), "AR", "OLD-1"),
+    "no authority of the retired": (A40.replace("OLD-1^^^HOSP1^MR", "OLD-1"), "AR", "OLD-1"),
+    "the same OID": (A40.replace("HOSP1^MR", "HOSP1&1.2.3&ISO"), "AA", "NEW-1"),
+    "an OID alone": (A40.replace("HOSP1^MR", "&1.2.3&ISO"), "AA", "NEW-1"),
+    "another OID": (A40.replace("HOSP1^MR", "HOSP1&9.9.9&ISO"), "AR", "OLD-1"),
+    "another OID without a type": (A40.replace("HOSP1^MR", "HOSP1&9.9.9"), "AR", "OLD-1"),
+    "another OID once": (A40.replace("OLD-1^^^HOSP1", "OLD-1^^^HOSP1&9.9.9&ISO"), "AR", "OLD-1"),
+    "a host name beside": (A40.replace("HOSP1^MR", "HOSP1&adt.example&DNS"), "AA", "NEW-1"),
+    "bytes escaped": (A40.replace("NEW-1", "\\X4E45\\W\\X2D31\\"), "AA", "NEW-1"),
+    "bytes of no character": (A40.replace("OLD-1", "OLD-1\\XC3\\"), "AR", "OLD-1"),
+    "two numbers": (A40.replace("NEW-1^", "NEW-2^^^HOSP1~NEW-1^"), "AR", "OLD-1"),
+    **{event: (A40.replace("A40", event), "AA", "NEW-1") for event in ("A18", "A34", "A36", "A47")},
+    **{event: (A40.replace("A40", event), "AR", "OLD-1")
+       for event in ("A24", "A30", "A39", "A43", "A46", "A50", "A08", "Z99")},
+    "an account": (A40.replace("A40", "A35"), "AA", "OLD-1"),
+    "no type": (A40.replace("ADT^A40^ADT_A39", ""), "AR", "OLD-1"),
+    "MSH-2 of three": (A40.replace("^~\\&", "^~\\"), "AA", "NEW-1"),
+    "MSH-2 of five": (A40.replace("^~\\&", "^~\\&#"), "AA", "NEW-1"),
+    "blank lines": ("\r\n" + A40.replace("\r", "\r\n \r\n"), "AA", "NEW-1"),
+    **{name: (A40.replace("|2.5.1", f"|2.5.1||||||{name}"), "AA", "NEW-1")
+       for name in ("UTF-8", "unicode utf-8", "UNICODE", "8859/15", "ISO-8859-1", "windows-1252")},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_a_number_moves_where_it_is_certain_and_else_stays(adt_context, store, clinic, name):
+    text, code, expected = NUMBERS[name]
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    assert parse_acknowledgement(apply_content(adt_context, text.encode())).code == code
+    patient = do(store, clinic, screenings.find_screening, screening.id).patient
+    assert (patient.reference, patient.system) == (expected, SYSTEM)
+
+
+@pytest.mark.parametrize(("system", "expected"), [(SYSTEM, "NEW-1"), ("urn:oid:9", "OLD-1")])
+def test_a_number_without_authority_is_of_the_one_that_was_named(
+    adt_context, store, clinic, system, expected
+):
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    context = adt_context._replace(authorities={"": system})
+    text = A40.replace("^^^HOSP1^MR", "")
+    assert parse_acknowledgement(apply_content(context, text.encode())).code == "AA"
+    assert do(store, clinic, screenings.find_screening, screening.id).patient.reference == expected
+
+
+PASSED_OVER = ["ADT^A01", "ADT^A03", "ADT^A08", "ADT^A11", "ADT^A31", "ADT^A60", "ORM^O01",
+               "OML^O21", "ORU^R01", "SIU^S12", "MDM^T02", "DFT^P03"]  # fmt: skip
+
+
+@pytest.mark.parametrize("message_type", PASSED_OVER)
+def test_a_message_that_concerns_no_number_is_accepted_and_logged(
+    adt_context, capsys, message_type
+):
+    text = A40.replace("ADT^A40^ADT_A39", message_type).partition("MRG")[0]
+    assert parse_acknowledgement(apply_content(adt_context, text.encode())).code == "AA"
+    log_text = capsys.readouterr().out
+    assert "passed_over" in log_text
+    assert message_type in log_text
+    assert "NEW-1" not in log_text
+
+
+def test_a_batch_is_answered_by_a_batch(adt_context, store, clinic):
+    screening = add(store, clinic, "OLD-1", system=SYSTEM)
+    wrong = A40.replace("|77|", "|78|").replace("HOSP1", "X")
+    batch = f"FHS|^~\\&|ADT1\rBHS|^~\\&|ADT1\r{A40}{wrong}BTS|2\rFTS|1\r"
+    reply = apply_content(adt_context, batch.encode()).decode()
+    lines = [line.split("|") for line in reply.splitlines()]
+    assert [line[:3] for line in lines if line[0] == "MSA"] == [
+        ["MSA", "AA", "77"], ["MSA", "AR", "78"],
+    ]  # fmt: skip
+    assert [line[0] for line in lines if line[0] not in ("MSA", "ERR")] == [
+        "FHS", "BHS", "MSH", "MSH", "BTS", "FTS",
+    ]  # fmt: skip
+    assert do(store, clinic, screenings.find_screening, screening.id).patient.reference == "NEW-1"
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from support import builders
 from support.callers import calling
 from support.first_release import FIRST, FLAGGED_ANSWERS, UNSAFE_AT_HOME
+from support.interop.questionnaire_responses import build_response
 from support.path_resources import create_resource
 from support.second_release import CONFIDENTIAL, SCORED, SECOND, WITHHELD, assess_case
 
@@ -161,6 +162,35 @@ def test_an_unknown_edition_is_refused(caller):
     response = caller.post("/v1/destinations", json=new_destination)
     assert response.status_code == 422
     assert [error["pointer"] for error in response.json()["errors"]] == ["/options/edition"]
+
+
+class TestAResponseAsReceived:
+    def store_response(self, caller) -> str:
+        form = caller.get("/fhir/Questionnaire/nociplastic/_history/2.0.0").json()
+        values = {"ace_count": [{"valueInteger": 4}], "age_years": [{"valueInteger": 44}]}
+        body = build_response(form, values, basedOn=[{"reference": "ServiceRequest/SR-9"}])
+        body["text"] = {"status": "generated", "div": "<div>Zaphod-4711</div>"}
+        return create_resource(caller, "/fhir/QuestionnaireResponse", body)["id"]
+
+    def test_is_not_sent_where_answers_are_left_out(self, caller):
+        screening = self.store_response(caller)
+        texts = {profile: preview(caller, screening, profile) for profile in ADDRESSES}
+        assert [name for name, text in texts.items() if "Zaphod" in text] == []
+        assert [name for name, text in texts.items() if "ace_count" in text] == []
+        response = json.loads(texts["generic-fhir"])["entry"][0]["resource"]
+        assert response["basedOn"] == [{"reference": "ServiceRequest/SR-9"}]
+        links = [item["linkId"] for group in response["item"] for item in group["item"]]
+        assert links == ["age_years"]
+
+    def test_is_sent_in_the_full_edition_but_not_by_webhook(self, caller):
+        screening = self.store_response(caller)
+        texts = {name: preview(caller, screening, name, edition="full") for name in ADDRESSES}
+        assert [name for name, text in texts.items() if "Zaphod" in text] == ["generic-fhir"]
+
+    def test_its_order_is_the_placer_order_number(self, caller):
+        lines = preview(caller, self.store_response(caller), "generic-v2").split("\r")
+        numbers = [line.split("|")[2] for line in lines if line[:3] in ("ORC", "OBR")]
+        assert numbers == ["SR-9", "SR-9"]
 
 
 @pytest.mark.parametrize("profile", sorted(ADDRESSES))

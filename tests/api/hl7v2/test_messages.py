@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 from support.interop.hl7_validators import validate_message
 from support.interop.screening_events import PDF, build_event, build_screening
 
+from api.hl7v2.character_sets import CODECS
 from api.hl7v2.encoder import _ASCII_SUBSTITUTES, encode_message
 from api.hl7v2.fields import build_segment
 from api.hl7v2.messages import build_mdm, build_message, build_oru
-from api.hl7v2.parser import CODECS, parse_hl7_message
+from api.hl7v2.parser import parse_hl7_message
 from schemas.profile import V2Options
 
 EXAMPLES = ("widespread_pain", "red_flag", "too_little_known", "phq4")

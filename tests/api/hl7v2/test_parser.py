@@ -67,6 +67,29 @@ class TestAMessage:
         assert message.read_component(message.find_segment("PID"), 3) == "x%y"
         assert message.read_component(message.find_segment("PID"), 3, 2) == "@"
 
+    @pytest.mark.parametrize(
+        ("separators", "field", "text"),
+        [
+            ("|^~\\&", "x\\H\\y\\N\\z\\.sp\\\\.ti+4\\!", "xyz\n!"),
+            ("|^~\\&", "\\E\\X41\\E\\", "\\X41\\"),
+            ("|^~\\&", "\\XC3\\\\XA4\\", "ä"),
+            ("|^~\\&#", "a#b", "a#b"),
+            ("|^~\\", "a\\T\\b", "a&b"),
+        ],
+    )
+    def test_is_unescaped_from_left_to_right(self, separators, field, text):
+        message = parse_hl7_message(f"MSH{separators}|a\rPID|||{field}".encode())
+        assert message.read_component(message.find_segment("PID"), 3) == text
+
+    @pytest.mark.parametrize(
+        ("name", "codec"),
+        [("UTF-8", "utf-8"), ("8859/15", "iso8859-15"), ("ISO 8859-2", "iso8859-2"),
+         ("windows-1252", "cp1252"), ("UNICODE", "utf-8")],
+    )  # fmt: skip
+    def test_is_parsed_in_a_character_set_by_any_of_its_names(self, name, codec):
+        content = f"MSH|^~\\&{'|' * 16}{name}\rPID|||\u017d".encode(codec)
+        assert parse_hl7_message(content).segments[1][3] == "\u017d"
+
     def test_is_parsed_in_the_character_set_it_declares(self):
         text = "MSH|^~\\&|||||||||||||||| 8859/1\rPID|||é".replace("| 8859", "|8859")
         assert parse_hl7_message(text.encode("latin-1")).segments[1][3] == "é"
@@ -134,7 +157,7 @@ class TestAMerge:
     @pytest.mark.parametrize(
         ("old", "new"),
         [
-            ("ADT^A40", "ADT^A08"),
+            ("ADT^A40", "ADT^A24"),
             ("MRG|OLD-1^^^HOSP1^MR", "ZZZ|1"),
             ("MRG|OLD-1^^^HOSP1^MR", "MRG|"),
             ("MRG|OLD-1^^^HOSP1", "MRG|OLD-1^^^ELSEWHERE"),

@@ -11,6 +11,7 @@ from starlette.responses import PlainTextResponse
 from support import builders
 from support.async_thread import run_aside
 from support.callers import audited
+from support.loopback import IS_LOOPBACK
 
 from api.http.middleware import RequestMiddleware
 from api.observability.metrics import Metrics
@@ -152,6 +153,9 @@ def test_headers_path_and_query_together_have_a_size(large):
 @pytest.mark.parametrize("path", ["/v1/score", "/health/live", "/metrics", "/problems/x"])
 def test_methods_of_which_no_route_knows_are_refused(anonymous, method, path):
     response = anonymous.request(method, path)
+    if IS_LOOPBACK and method == "ZAPHOD":
+        assert response.status_code == 400  # the parser of HTTP refuses it
+        return
     assert response.status_code == 405
     assert response.json()["type"] == "/problems/method_not_allowed"
     assert method not in response.headers["allow"]

@@ -7,7 +7,7 @@ from support.builders import clinic, do
 from support.commands import run_command, run_failing_command
 from support.two_versions import FIRST, SECOND, load_two_versions
 
-from api.importing.mapping import list_sample_mappings
+from api.importing.samples import list_sample_mappings
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings, search
 from schemas.screening import ScreeningFilters

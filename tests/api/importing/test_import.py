@@ -6,9 +6,10 @@ import pytest
 from support import processes
 from support.builders import build_store_settings, clinic, do
 
-from api.importing.cell_parser import UNANSWERED, CellError, parse_answer
+from api.batch_scoring.mapping.cell_parser import UNANSWERED, CellError, parse_answer
+from api.batch_scoring.mapping.mapping_file import MappingError, QuestionMap, load_mapping
 from api.importing.csv_reader import ImportReader
-from api.importing.mapping import MappingError, QuestionMap, list_sample_mappings, load_mapping
+from api.importing.samples import list_sample_mappings
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings, search
 from schemas.screening import ScreeningFilters

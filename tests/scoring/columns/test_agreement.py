@@ -156,6 +156,7 @@ def test_the_columns_are_those_of_the_contract_in_their_order():
         *head.split(", "),
         *domains,
         *criteria,
+        *("all_asked", "not_asked", "scope_reasons", "scope_unanswered"),
         "problems",
     ]
 
@@ -190,4 +191,5 @@ def test_the_second_generation_has_columns_of_its_own():
     ]
     assert set(names) - set(first_names) == {
         *("band_least", "band_most", "alternatives", "contradictions", "ask_first"),
+        "why_no_band",
     }

@@ -33,9 +33,29 @@ def test_a_batch_without_rows_or_without_a_question_is_answered():
     assert RULES.score_batch(empty_batch).num_rows == 0
     other_batch = pa.RecordBatch.from_pydict({"x": [1, 2]})
     assert (
-        RULES.score_batch(other_batch).column("status").to_pylist()
+        ArrowRules(LOADED, ignore_unknown=True)
+        .score_batch(other_batch)
+        .column("status")
+        .to_pylist()
         == ["insufficient_information"] * 2
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("clinic", "set ignore_unknown=True"), ("Age years", "did you mean 'age_years'")],
+)
+def test_a_column_that_is_no_question_is_refused(name, message):
+    with pytest.raises(ValueError, match=message):
+        RULES.score_batch(pa.RecordBatch.from_pydict({name: ["44"]}))
+
+
+@pytest.mark.parametrize("question", [n for n in LOADED.questions if n.startswith("rf_")])
+def test_a_mistyped_red_flag_question_is_refused_even_if_unknown_columns_are_ignored(question):
+    rules = ArrowRules(LOADED, ignore_unknown=True)
+    for name in (question[:-1], question.upper(), f" {question} ", question.replace("_", "-")):
+        with pytest.raises(ValueError, match=f"did you mean '{question}'"):
+            rules.score_batch(pa.RecordBatch.from_pydict({name: ["none"]}))
 
 
 def test_a_fault_is_told_in_its_row():

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from support.scoring.answer_strategies import partial_answers
 from support.scoring.engine_rows import frame_of
+from support.scoring.second_rulebook import load_second
 
 from scoring.answer_model import build_answer_model
 from scoring.catalogue import load_catalogue
@@ -62,7 +63,7 @@ def _read(frame: pl.DataFrame, question: str):
             for cell in ("1200.01", "1.255", "1.200", "-0.5", "inf", "1e2", "1.5.1")
         ),
         ("pain_extent", "spot", "spot"),
-        ("pain_extent", "SPOT", "fault"),
+        ("pain_extent", "SPOT", "spot"),
         ("onset_injury", "none", "none"),
         ("pain_sites", "none", []),
         ("pain_sites", "None", []),
@@ -84,7 +85,8 @@ def test_a_cell_is_read_or_refused(question, cell, answer):
 @pytest.mark.parametrize(
     ("question", "value", "kind", "answer"),
     [
-        ("fatigue", 1, pl.Int64, "fault"),
+        ("fatigue", 1, pl.Int64, True),
+        ("fatigue", 2, pl.Int64, "fault"),
         ("age_years", 44.0, pl.Float64, 44),
         ("age_years", 44.5, pl.Float64, "fault"),
         ("age_years", float("nan"), pl.Float64, "fault"),
@@ -134,7 +136,7 @@ def test_numbers_are_refused_where_the_model_refuses_them(question, number, is_t
         accepted = True
     except ValidationError:
         accepted = False
-    if is_text and LOADED.questions[question].kind == "boolean":
+    if LOADED.questions[question].kind == "boolean":
         accepted = number in (0, 1)
     read = read_text(question, str(number)) if is_text else read_typed(question, number, pl.Int64)
     assert (read != "fault") == accepted
@@ -176,3 +178,41 @@ def _cell(answer: object) -> str | None:
     return (
         None if answer is None else str(answer).lower() if isinstance(answer, bool) else str(answer)
     )
+
+
+@pytest.mark.parametrize(
+    ("question", "cell", "answer"),
+    [
+        ("fatigue", "1.0", True),
+        ("fatigue", " Ja ", True),
+        ("fatigue", "S\u00cd", True),
+        ("fatigue", "falsch", False),
+        ("fatigue", "maybe", None),
+        ("pain_extent", "An area", "area"),
+        ("pain_sites", "Neck, Left Jaw", ["neck", "jaw_left"]),
+        ("pain_sites", "Nacken; unterer R\u00fccken", ["neck", "lower_back"]),
+        ("pain_sites", "neck\nlower_back", ["neck", "lower_back"]),
+        ("pain_sites", "None of these", []),
+        ("pain_sites", "none|neck", None),
+        ("pain_sites", "neck, Neck", None),
+        ("pain_sites", "neck, elbow", None),
+    ],
+)
+def test_words_and_labels_of_every_language_answer_and_nothing_is_guessed(question, cell, answer):
+    loaded = load_second()
+    intakes = parse_intakes(pl.DataFrame({question: [cell, ""]}), loaded)
+    expected = parse_intakes(pl.DataFrame({question: [_as_cell(answer), ""]}), loaded)
+    assert intakes.intakes[question].to_list() == expected.intakes[question].to_list()
+    assert intakes.faults.height == (answer is None)
+
+
+def _as_cell(answer: object) -> str:
+    if isinstance(answer, list):
+        return "|".join(answer) or "none"
+    return "" if answer is None else str(answer).lower()
+
+
+def test_numbers_of_statistics_programs_are_yes_and_no():
+    intakes = parse_intakes(pl.DataFrame({"fatigue": [1.0, 0.0, None, 0.5]}), load_second())
+    assert intakes.intakes["fatigue"].to_list() == [True, False, None, None]
+    assert intakes.faults["row"].to_list() == [3]

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from schemas.assessment import Safety, Scope
 from schemas.rulebook import Question
 from scoring import clinical_context, engine, safety, scale
 from scoring.columns import compile_column_rules
@@ -50,8 +51,8 @@ def assessed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
     row: Row = {
         **_empty_row(loaded),
         "status": assessment.status,
-        "tier": assessment.safety.tier,
-        "flags": [flag.id for flag in assessment.safety.flags],
+        **_safety_part(assessment.safety),
+        **_scope_part(assessment.scope),
         "missing": [missing_answer.question for missing_answer in assessment.missing]
         if has_totals
         else None,
@@ -71,6 +72,8 @@ def assessed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
         row["alternatives"] = [alternative.id for alternative in assessment.alternatives]
         row["contradictions"] = [rule.id for rule in assessment.contradictions]
         row["ask_first"] = None if assessment.ask_first is None else [*assessment.ask_first]
+        reasons = assessment.why_no_band
+        row["why_no_band"] = None if reasons is None else [reason.id for reason in reasons]
     if loaded.rulebook.ledger:
         row["picture"] = assessment.picture.id if assessment.picture else None
         for ledger in loaded.rulebook.ledger:
@@ -94,8 +97,8 @@ def weighed_row(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> Row:
     reading = rules.assess_safety(intake)
     row: Row = dict.fromkeys(compile_column_rules(loaded).columns) | _empty_row(loaded)
     row |= {
-        "tier": reading.safety.tier,
-        "flags": [flag.id for flag in reading.safety.flags],
+        **_safety_part(reading.safety),
+        **_scope_part(safety.assess_scope(loaded, intake)),
         "status": "withheld_red_flag" if reading.withholds_score else "out_of_scope",
     }
     if is_second(loaded):
@@ -151,9 +154,10 @@ def _second_part(loaded: LoadedRulebook, intake: IntakeFacts, points: WeighedInt
     bands, answers = BandRangeRules(loaded), MissingAnswerRules(loaded)
     band_range = bands.find_band_range(points, intake.facts)
     missing = answers.list_missing_answers(intake, points)
-    has_reason = bool(bands.list_no_band_reasons(band_range, intake))
+    reasons = bands.list_no_band_reasons(band_range, intake)
     return {
-        "status": "insufficient_information" if has_reason else "scored",
+        "status": "insufficient_information" if reasons else "scored",
+        "why_no_band": [reason.id for reason in reasons],
         "band_least": band_range.least,
         "band_most": band_range.most,
         "missing": [missing_answer.question for missing_answer in missing],
@@ -197,6 +201,23 @@ def _draw_answer(question: Question, random: Random, *, calm: bool) -> Any:
 
 
 SCOPE = ("pregnant", "surgery_within_3_months", "cannot_self_report", "cancer_ever")
+
+
+def _safety_part(safety_result: Safety) -> Row:
+    is_unknown = safety_result.tier == "none" and not safety_result.all_asked
+    return {
+        "tier": "not_all_asked" if is_unknown else safety_result.tier,
+        "flags": [flag.id for flag in safety_result.flags],
+        "all_asked": safety_result.all_asked,
+        "not_asked": [*safety_result.unanswered],
+    }
+
+
+def _scope_part(scope: Scope) -> Row:
+    return {
+        "scope_reasons": [reason.id for reason in scope.reasons],
+        "scope_unanswered": [*scope.unanswered],
+    }
 
 
 def _empty_row(loaded: LoadedRulebook) -> Row:

@@ -112,11 +112,11 @@ def test_a_practitioner_without_scopes_is_not_invited(store):
 def test_an_imported_row_is_forgotten_with_its_screening(store):
     owner, other = clinic(store), clinic(store)
     do(store, owner, imported_rows.add_imported_screening, "row 1", intake("MRN-0042"))
-    assert do(store, owner, imported_rows.is_imported, "row 1")
-    assert not do(store, other, imported_rows.is_imported, "row 1")
+    assert do(store, owner, imported_rows.find_imported_screening, "row 1")
+    assert not do(store, other, imported_rows.find_imported_screening, "row 1")
     with pytest.raises(ConflictError):
         do(store, owner, imported_rows.add_imported_screening, "row 1", intake("MRN-0042"))
     builders.add(store, owner, "MRN-0001")
     do(store, owner, data_subject_rights.erase_patient, PatientSelector("MRN-0042", None))
     assert count(store, ImportedRow) == 0
-    assert not do(store, owner, imported_rows.is_imported, "row 1")
+    assert not do(store, owner, imported_rows.find_imported_screening, "row 1")

@@ -1,9 +1,10 @@
-"""Import mappings: which column of another tool's export answers which question.
+"""Mappings: which column of another tool's file answers which question.
 
 MappingError    the author of the mapping must act; each line says where and what was expected
 """
 
 import tomllib
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,8 +16,8 @@ from schemas.rulebook import Question
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
-MAPPINGS_FOLDER = Path(__file__).parent / "maps"
 SourceColumn = Annotated[str, Field(min_length=1, max_length=1000)]
+DateFormat = Annotated[str, Field(min_length=2, max_length=60)]
 
 
 class MappingError(ValueError):
@@ -24,10 +25,21 @@ class MappingError(ValueError):
 
 
 class DateColumn(FrozenModel):
-    """The column of a date, and its format (`strptime`)."""
+    """The column of a date, its format or formats (`strptime`), and days that mean: unknown.
+
+    Anonymised surveys write the same day in every row, for example 1980-01-01.
+    """
 
     column: SourceColumn
-    format: Annotated[str, Field(min_length=2, max_length=60)] = "%Y-%m-%d"
+    format: DateFormat | Annotated[Many[DateFormat], Field(min_length=1)] = (
+        *("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"),
+    )
+    unknown: Many[date] = ()
+
+    @property
+    def formats(self) -> tuple[str, ...]:
+        """The formats, in the order in which they are tried."""
+        return (self.format,) if isinstance(self.format, str) else self.format
 
 
 class QuestionMap(FrozenModel):
@@ -56,29 +68,50 @@ class QuestionMap(FrozenModel):
 
 
 class ImportMapping(FrozenModel):
-    """The content of a mapping file."""
+    """The content of a mapping file.
+
+    `row` names the columns that identify a row, for example record, event and instance. `missing`
+    lists words and codes that mean: not answered, in any column. `decimal` and `thousands` are the
+    marks in numbers; without them, a number that could be read in two ways is refused. `keep` lists
+    columns that a batch returns with its results, `constants` the answers of all rows.
+    """
 
     source: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,59}$")]
     rulebook: Annotated[str, Field(max_length=60)]
-    patient: SourceColumn
+    patient: SourceColumn | None = None
     system: Reference | None = None
-    row: SourceColumn | None = None
+    row: SourceColumn | Many[SourceColumn] | None = None
     answered_on: DateColumn | None = None
     answered_by: AnsweredBy | None = None
     ignore: Many[SourceColumn] = ()
-    delimiter: Literal[",", ";", "\t"] = ","
-    encoding: Literal["utf-8", "utf-16", "cp1252"] = "utf-8"
+    ignore_rest: bool = False
+    keep: Many[SourceColumn] = ()
+    missing: Many[str] = ()
+    constants: dict[Name, bool | int | str | Many[str]] = Field(default_factory=dict)
+    decimal: Literal[",", "."] | None = None
+    thousands: Literal[",", ".", " ", "'"] | None = None
+    header_line: Annotated[int, Field(ge=1, le=1000)] = 1
+    skip_rows: Annotated[int, Field(ge=0, le=1000)] = 0
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] = "utf-8"
     question: Many[QuestionMap] = Field(min_length=1)
+
+    @property
+    def row_columns(self) -> tuple[str, ...]:
+        """The columns that identify a row."""
+        if self.row is None:
+            return ()
+        return (self.row,) if isinstance(self.row, str) else self.row
 
     @property
     def column_uses(self) -> dict[str, str]:
         """The use made of each column that the mapping contains."""
-        uses = dict.fromkeys(self.ignore, "ignored")
+        uses = dict.fromkeys(self.ignore, "ignored") | dict.fromkeys(self.keep, "returned")
         for question in self.question:
             uses |= dict.fromkeys(question.column_names, f"answers {question.id}")
-        uses[self.patient] = "the patient's number"
-        if self.row is not None:
-            uses[self.row] = "names the row"
+        if self.patient is not None:
+            uses[self.patient] = "the patient's number"
+        uses |= dict.fromkeys(self.row_columns, "names the row")
         if self.answered_on is not None:
             uses[self.answered_on.column] = "the date of the answers"
         return uses
@@ -106,11 +139,6 @@ def load_mapping(file: Path, rulebooks: Catalogue) -> tuple[ImportMapping, Loade
     return mapping, loaded
 
 
-def list_sample_mappings() -> dict[str, Path]:
-    """Return the mapping files included with the service, by the name of the tool."""
-    return {file.stem: file for file in sorted(MAPPINGS_FOLDER.glob("*.toml"))}
-
-
 def _describe(fault: Any) -> str:
     return f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}"
 
@@ -118,6 +146,9 @@ def _describe(fault: Any) -> str:
 def _find_faults(mapping: ImportMapping, loaded: LoadedRulebook) -> Any:
     questions = {question.id: question for question in loaded.rulebook.question}
     ids: set[str] = set()
+    for name in mapping.constants:
+        if name not in questions:
+            yield f"constants: {loaded.name} has no question {name}"
     for question_map in mapping.question:
         where = f"question {question_map.id}"
         if question_map.id not in questions:

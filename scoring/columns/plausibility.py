@@ -1,0 +1,23 @@
+"""Finds rows whose answers cannot be true of one person; such rows are reported, not refused."""
+
+from functools import reduce
+from operator import or_
+from typing import Any
+
+import polars as pl
+
+from scoring.columns.output_columns import read_column_settings
+from scoring.compiled_rulebook import LoadedRulebook
+
+
+def list_implausible_rows(intakes: pl.DataFrame, loaded: LoadedRulebook) -> pl.Series:
+    """Return the rows, from 0, in which the pain is older than the person or lasts 999 months."""
+    settings: dict[str, Any] = read_column_settings(loaded).get("plausibility", {})
+    age, duration = settings.get("age_years"), settings.get("duration_months")
+    if age not in intakes.columns or duration not in intakes.columns:
+        return pl.Series([], dtype=pl.UInt32)
+    months = pl.col(duration)
+    is_code = [months == code for code in settings.get("implausible_months", ())]
+    is_older = months > (pl.col(age) + 1) * 12
+    is_implausible = intakes.select(reduce(or_, is_code, is_older).fill_null(value=False))
+    return is_implausible.to_series().arg_true()

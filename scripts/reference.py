@@ -164,7 +164,7 @@ def describe_commands() -> Iterator[str]:
         "Commands",
         "Every command of `nociscreen`. `--help` shows the same on the command line. Unusable "
         "input or an unusable setting ends with exit status 2, a port in use or a database server "
-        "that does not answer with 69.",
+        "that does not answer with 69. `nociscreen --version` prints the version.",
     )
     for words, command in walk_commands(typer.main.get_command(command_line), "nociscreen"):
         yield from begin_section(f"`{words}`")

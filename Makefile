@@ -115,6 +115,10 @@ lock: ## the locks, with hashes and without any address
 		--custom-compile-command "make lock" --constraint requirements.lock \
 		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
 
+.PHONY: docs
+docs: setup-dev ## the documentation site in build/site; fails on a broken link or a page without a place
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
 .PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py

@@ -9,6 +9,7 @@ from api.cli.administration import admin, audit, database, keys, links, mllp, wi
 from api.cli.commands import (
     batch,
     import_csv,
+    map_file,
     openapi,
     report,
     rescore,
@@ -61,6 +62,7 @@ for _command in (
     token.token,
 ):
     main.command()(_command)
+main.add_typer(map_file.map_commands, name="map")
 main.add_typer(rulebooks.commands, name="rulebook")
 main.add_typer(admin.commands, name="admin")
 main.add_typer(audit.commands, name="audit")

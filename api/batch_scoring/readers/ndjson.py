@@ -28,7 +28,7 @@ LineFault = tuple[str | None, str, str]
 BLOCK_BYTES = 4 * 1024 * 1024
 _UNKNOWN = "extra_forbidden"
 _BOM = b"\xef\xbb\xbf"
-_COLUMN_TYPES = {
+COLUMN_TYPES = {
     "boolean": pl.Boolean(),
     "integer": pl.Int32(),
     "decimal": pl.Float64(),
@@ -51,7 +51,7 @@ class LineParser:
         self._answers = find_answer_model(loaded)
         self.schema = pl.Schema(
             {name: pl.String() for name in (*PASSTHROUGH_COLUMNS, *names.keep)}
-            | {question.id: _COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
+            | {question.id: COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
         )
 
     def parse(self, line: bytes) -> tuple[dict[str, Any], list[LineFault]]:

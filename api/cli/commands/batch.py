@@ -35,7 +35,10 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     mapping: Annotated[
         Path | None,
         typer.Option(
-            help='TOML or JSON: "column in the file" = "expected column".', dir_okay=False
+            "--mapping",
+            "--map",
+            help='A mapping file, or a table "column in the file" = "expected column".',
+            dir_okay=False,
         ),
     ] = None,
     format_: Annotated[
@@ -95,12 +98,12 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         return
     if source is None or out is None:
         fail("IN and --out are required")
-    from api.batch_scoring.column_names import ColumnNames, load_column_mapping
     from api.batch_scoring.file_formats import UnusableInputError
     from api.batch_scoring.input_files import ReadOptions
     from api.batch_scoring.local_run import BatchRun
     from api.batch_scoring.readers.csv import CsvOptions
     from api.batch_scoring.readers.text_decoding import require_encoding
+    from api.cli.batch_reading import ColumnOptions, build_reading
     from scoring.columns import compile_column_rules
 
     try:
@@ -110,24 +113,23 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         options = CsvOptions(found_encoding, delimiter, header_line, skip_rows)
         _refuse_same_files(source, [out, summary_json], [mapping])
         if out != "-" and not Path(out).absolute().parent.is_dir():
-            fail(f"{out} cannot be written_files: its folder does not exist")
-        own_names = load_column_mapping(mapping) if mapping else {}
+            fail(f"{out} cannot be written: its folder does not exist")
+        columns = ColumnOptions(
+            mapping,
+            tuple(name for names in keep or () for name in names.split(",")),
+            tuple(missing or ()),
+            ignore_unknown=ignore_unknown,
+        )
+        names, loaded, read_options = build_reading(loaded, columns, ReadOptions(options, sheet))
         request = BatchRun(
             source,
             out,
             compile_column_rules(loaded),
-            ColumnNames(
-                loaded,
-                own_names,
-                keep=[name for names in keep or () for name in names.split(",")],
-                missing=missing or (),
-                ignore_unknown=ignore_unknown,
-                may_quote=True,
-            ),
+            names,
             explain=explain,
             input_format=format_,
             output_format=output_format,
-            read_options=ReadOptions(options, sheet),
+            read_options=read_options,
             resume=resume,
         )
         summary = _run(request)

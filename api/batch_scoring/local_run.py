@@ -178,7 +178,7 @@ def _score_piece(
         faults=rows.faults,
         lines=rows.lines,
     )
-    summary = summarise_part(chunk, rows, batch.rules.loaded, earlier, file.label)
+    summary = summarise_part(chunk, rows, batch.rules.loaded, earlier, file.label, batch.names.keep)
     summary = summary.model_copy(update={"input_digest": zlib.crc32(piece.content)})
     row_keys = encode_row_keys(rows.frame, chunk.results)
     results = chunk.results if file.label is None else _add_source(chunk.results, file, rows)

@@ -16,7 +16,7 @@ from schemas.rulebook import Question
 from scoring.columns.cell_words import CellWords, build_cell_words
 from scoring.compiled_rulebook import LoadedRulebook
 
-YES = ("yes", "true", "1", "1.0", "y", "checked", "x")
+YES = ("yes", "true", "1", "1.0", "y", "checked")
 NO = ("no", "false", "0", "0.0", "n")
 UNCHECKED = ("", "0", "0.0", "no", "false", "unchecked")
 UNANSWERED = object()

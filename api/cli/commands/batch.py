@@ -72,6 +72,10 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     summary_json: Annotated[
         Path | None, typer.Option(help="Write the summary to this file.", dir_okay=False)
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with the counts of the cohort (HTML).", dir_okay=False),
+    ] = None,
     *,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add an explanation for each criterion.")
@@ -111,7 +115,7 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         if delimiter is not None and len(delimiter) != 1:
             fail("--delimiter: expected one character")
         options = CsvOptions(found_encoding, delimiter, header_line, skip_rows)
-        _refuse_same_files(source, [out, summary_json], [mapping])
+        _refuse_same_files(source, [out, summary_json, report], [mapping])
         if out != "-" and not Path(out).absolute().parent.is_dir():
             fail(f"{out} cannot be written: its folder does not exist")
         columns = ColumnOptions(
@@ -141,8 +145,7 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         print_note("interrupted; continue with --resume")
         raise typer.Exit(INTERRUPTED) from None
     print_summary(summary)
-    if summary_json:
-        _write_file(summary_json, summary.model_dump_json(indent=2))
+    _write_summary(summary, summary_json, report)
     if not summary.is_clean:
         raise typer.Exit(SOME_ROWS_BAD)
 
@@ -190,6 +193,15 @@ def _line_printer() -> "Callable[[RunProgress], None]":
             print_note(f"{step.rows:,} rows, {step.rows / (now - started_at):,.0f} a second")
 
     return on_step
+
+
+def _write_summary(summary: "BatchSummary", summary_json: Path | None, report: Path | None) -> None:
+    if summary_json:
+        _write_file(summary_json, summary.model_dump_json(indent=2))
+    if report and summary.cohort:
+        from api.batch_scoring.cohort.cohort_page import render_cohort_page
+
+        _write_file(report, render_cohort_page(summary.cohort))
 
 
 def _write_template(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:

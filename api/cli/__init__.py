@@ -3,11 +3,14 @@
 Commands import heavy libraries inside their functions to keep `--help` fast.
 """
 
+from typing import Annotated
+
 import typer
 
 from api.cli.administration import admin, audit, database, keys, links, mllp, withdrawals
 from api.cli.commands import (
     batch,
+    doctor,
     import_csv,
     map_file,
     openapi,
@@ -19,6 +22,7 @@ from api.cli.commands import (
     token,
     worker,
 )
+from api.cli.demo import commands as demo
 
 _FORMER_NAMES = {
     "place": "allowed-host",
@@ -43,6 +47,32 @@ main = typer.Typer(
     help="Screening for nociplastic pain: decision support for clinicians, never a diagnosis.",
     context_settings={"token_normalize_func": lambda name: _FORMER_NAMES.get(name, name)},
 )
+
+
+def _print_version(*, is_asked: bool) -> None:
+    if is_asked:
+        from importlib.metadata import version
+
+        typer.echo(f"nociscreen {version('nociscreen')}")
+        raise typer.Exit
+
+
+@main.callback()
+def read_common_options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=lambda is_asked: _print_version(is_asked=is_asked),
+            help="Print the release and exit.",
+        ),
+    ] = False,
+) -> None:
+    """Screening for nociplastic pain: decision support for clinicians, never a diagnosis."""
+
+
 main.command()(batch.batch)
 main.command("import")(import_csv.import_answers)
 main.command("import-sample")(import_csv.print_sample)
@@ -60,11 +90,13 @@ for _command in (
     report.report,
     openapi.openapi,
     token.token,
+    doctor.doctor,
 ):
     main.command()(_command)
 main.add_typer(map_file.map_commands, name="map")
 main.add_typer(rulebooks.commands, name="rulebook")
 main.add_typer(admin.commands, name="admin")
+main.add_typer(demo.commands, name="demo")
 main.add_typer(audit.commands, name="audit")
 main.add_typer(keys.commands, name="keys")
 main.add_typer(links.commands, name="link")

@@ -7,6 +7,8 @@ responses for each operation.
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.contract.conventions import complete_document, rename_versioned
+from api.contract.member_descriptions import describe_members
 from api.contract.operation_examples import OpenApiObject, attach_examples
 from api.fhir.http import outcome_responses
 from api.http.error_responses import error_responses
@@ -81,7 +83,9 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
             _add_error_responses(operation, fhir=path.startswith("/fhir"))
             _add_rate_limit_headers(operation)
             attach_examples(app, operation)
-    return document
+    complete_document(document)
+    describe_members(components["schemas"])
+    return rename_versioned(document)
 
 
 def _add_error_responses(operation: OpenApiObject, *, fhir: bool) -> None:

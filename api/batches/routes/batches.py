@@ -33,6 +33,7 @@ from api.dependencies import (
     SettingsDep,
 )
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.paging import PageCursor, PageLimit, build_next_page
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import batches
@@ -136,15 +137,15 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         summary="List batches",
     )
     def list_batches(
-        context: RequestContextDep, limit: Annotated[int, Query(ge=1, le=100)] = 20
+        context: RequestContextDep, limit: PageLimit = 20, cursor: PageCursor = None
     ) -> BatchList:
         """Batches, newest first. A batch is deleted when it expires."""
         with context.transaction() as work:
-            lines = tuple(
-                _batch_line(work, batch) for batch in batches.list_newest_batches(work, limit)
-            )
+            rows = batches.list_newest_batches(work, limit + 1, cursor)
+            lines = tuple(_batch_line(work, batch) for batch in rows[:limit])
             work.audit("list", "batch", count=len(lines))
-        return BatchList(batches=lines)
+        last = lines[-1].id if len(rows) > limit else None
+        return BatchList(batches=lines, next=build_next_page(routes.prefix, last, limit=limit))
 
     @routes.get(
         "/{batch}",

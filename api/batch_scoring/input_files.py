@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.compression import DamagedInputError, decompress
@@ -27,7 +27,7 @@ from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.readers.base import FilePiece
 from api.batch_scoring.readers.csv import CsvOptions, read_csv_pieces
 from api.batch_scoring.readers.json_array import open_json_array
-from api.batch_scoring.readers.ndjson import read_ndjson_pieces
+from api.batch_scoring.readers.ndjson import ResourceTranslator, read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
 from api.batch_scoring.readers.table_sources import TableOptions
 from scoring.compiled_rulebook import LoadedRulebook
@@ -51,6 +51,7 @@ class ReadOptions(NamedTuple):
     csv: CsvOptions = CsvOptions()
     sheet: str | None = None
     mapping: ImportMapping | None = None
+    translate_resource: ResourceTranslator | None = None
     block_bytes: int | None = None
     record_bytes: int | None = None
 
@@ -159,6 +160,7 @@ def _read_file(
         yield from _read_table(file, names, options)
         return
     sizes = {"block_bytes": options.block_bytes, "record_bytes": options.record_bytes}
+    json_options: dict[str, Any] = {**sizes, "translate_resource": options.translate_resource}
     with _open_member(file) as raw:
         stream = decompress(raw, file.file_format.compression)
         match file.file_format.format:
@@ -166,9 +168,9 @@ def _read_file(
                 yield from read_csv_pieces(stream, names, options.csv, **sizes)
             case "json":
                 lines = open_json_array(stream)
-                yield from read_ndjson_pieces(lines, loaded, names, **sizes)
+                yield from read_ndjson_pieces(lines, loaded, names, **json_options)
             case _:
-                yield from read_ndjson_pieces(stream, loaded, names, **sizes)
+                yield from read_ndjson_pieces(stream, loaded, names, **json_options)
 
 
 def _read_table(file: InputFile, names: ColumnNames, options: ReadOptions) -> Iterator[FilePiece]:

@@ -126,7 +126,7 @@ def _run_identity(batch: BatchRun, inputs: list[InputFile], output: FileFormat) 
         "ignore_unknown": batch.names.ignore_unknown,
         "explain": batch.explain,
         "keep": [batch.names.keep, batch.names.missing.words],
-        "read": batch.read_options._replace(mapping=None),
+        "read": batch.read_options._replace(mapping=None, translate_resource=None),
         "question_mapping": _dump_mapping(batch.read_options.mapping),
     }
 

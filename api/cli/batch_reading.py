@@ -1,7 +1,8 @@
 """Decides how a batch file is read: by its own column names, or by a mapping file."""
 
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from api.batch_scoring.column_names import ColumnNames, load_column_mapping, maps_questions
 from api.batch_scoring.file_formats import UnusableInputError
@@ -10,6 +11,9 @@ from api.batch_scoring.mapping.mapped_rows import MappedNames
 from api.batch_scoring.mapping.mapping_file import MappingError, load_mapping
 from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
+
+if TYPE_CHECKING:
+    from api.fhir.bulk_responses import ResponseTranslator
 
 
 class ColumnOptions(NamedTuple):
@@ -37,7 +41,10 @@ def build_reading(
             ignore_unknown=columns.ignore_unknown,
             may_quote=True,
         )
-        return names, loaded, options
+        reading_options = options._replace(
+            translate_resource=lambda resource: _load_translator(loaded)(resource)
+        )
+        return names, loaded, reading_options
     try:
         mapping, loaded = load_mapping(columns.mapping, load_catalogue())
     except MappingError as error:
@@ -50,3 +57,11 @@ def build_reading(
     )
     names = MappedNames(loaded, mapping, ignore_unknown=columns.ignore_unknown)
     return names, loaded, add_file_options(options, mapping)
+
+
+@cache
+def _load_translator(loaded: LoadedRulebook) -> "ResponseTranslator":
+    """Return the translator of FHIR resources, which is loaded only where a file has one."""
+    from api.fhir.bulk_responses import ResponseTranslator
+
+    return ResponseTranslator(load_catalogue(), loaded)

@@ -2,13 +2,14 @@
 
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from api.batch_scoring.column_names import ColumnNames, load_column_mapping, maps_questions
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.input_files import ReadOptions, add_file_options
 from api.batch_scoring.mapping.mapped_rows import MappedNames
 from api.batch_scoring.mapping.mapping_file import MappingError, load_mapping
+from api.batch_scoring.readers.ndjson import LineFault
 from scoring.catalogue import load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -41,10 +42,11 @@ def build_reading(
             ignore_unknown=columns.ignore_unknown,
             may_quote=True,
         )
-        reading_options = options._replace(
-            translate_resource=lambda resource: _load_translator(loaded)(resource)
-        )
-        return names, loaded, reading_options
+
+        def translate(resource: dict[str, Any]) -> tuple[dict[str, Any], list[LineFault]]:
+            return _load_translator(loaded)(resource)
+
+        return names, loaded, options._replace(translate_resource=translate)
     try:
         mapping, loaded = load_mapping(columns.mapping, load_catalogue())
     except MappingError as error:

@@ -90,6 +90,9 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     codebook: Annotated[
         bool, typer.Option("--codebook", help="Write a codebook of the columns and options (CSV).")
     ] = False,
+    results_codebook: Annotated[
+        bool, typer.Option("--results-codebook", help="Write a codebook of the results (CSV).")
+    ] = False,
 ) -> None:
     """Score a file of intakes.
 
@@ -97,8 +100,8 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     input.
     """
     loaded = _load_rulebook(rulebook)
-    if template or codebook:
-        _write_template(loaded, out, codebook=codebook)
+    if template or codebook or results_codebook:
+        _write_description(loaded, out, codebook=codebook, results=results_codebook)
         return
     if source is None or out is None:
         fail("IN and --out are required")
@@ -204,11 +207,16 @@ def _write_summary(summary: "BatchSummary", summary_json: Path | None, report: P
         _write_file(report, render_cohort_page(summary.cohort))
 
 
-def _write_template(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:
+def _write_description(
+    loaded: "LoadedRulebook", out: str | None, *, codebook: bool, results: bool
+) -> None:
     from api.batch_scoring.codebook import render_codebook_csv, render_template_csv
+    from api.batch_scoring.results_codebook import render_results_codebook_csv
 
-    render = render_codebook_csv if codebook else render_template_csv
-    text = render(loaded.rulebook)
+    if results:
+        text = render_results_codebook_csv(loaded)
+    else:
+        text = (render_codebook_csv if codebook else render_template_csv)(loaded.rulebook)
     if out is None or out == "-":
         typer.echo(text, nl=False)
     else:

@@ -10,7 +10,6 @@ import typer
 from api.cli.administration import admin, audit, database, keys, links, mllp, withdrawals
 from api.cli.commands import (
     batch,
-    doctor,
     import_csv,
     map_file,
     openapi,
@@ -23,6 +22,7 @@ from api.cli.commands import (
     worker,
 )
 from api.cli.demo import commands as demo
+from api.cli.doctor import command as doctor
 
 _FORMER_NAMES = {
     "place": "allowed-host",
@@ -49,8 +49,8 @@ main = typer.Typer(
 )
 
 
-def _print_version(*, is_asked: bool) -> None:
-    if is_asked:
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes the option
+    if requested:
         from importlib.metadata import version
 
         typer.echo(f"nociscreen {version('nociscreen')}")
@@ -58,19 +58,16 @@ def _print_version(*, is_asked: bool) -> None:
 
 
 @main.callback()
-def read_common_options(
+def _options(
     *,
     version: Annotated[
         bool,
         typer.Option(
-            "--version",
-            is_eager=True,
-            callback=lambda is_asked: _print_version(is_asked=is_asked),
-            help="Print the release and exit.",
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
         ),
     ] = False,
 ) -> None:
-    """Screening for nociplastic pain: decision support for clinicians, never a diagnosis."""
+    del version
 
 
 main.command()(batch.batch)

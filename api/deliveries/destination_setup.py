@@ -67,7 +67,7 @@ class DestinationWithSecret(Destination):
     )
 
     @computed_field(  # type: ignore[prop-decorator]
-        deprecated=True, description="The former name of `secret`."
+        json_schema_extra={"deprecated": True}, description="The former name of `secret`."
     )
     @property
     def webhook_secret(self) -> str | None:

@@ -61,6 +61,7 @@ METHODS = [
     ("put", "/fhir/QuestionnaireResponse/{screening}"),
     ("post", "/fhir/QuestionnaireResponse/{screening}/$score"),
     ("post", "/fhir/QuestionnaireResponse/{screening}/$extract"),
+    ("get", "/fhir/QuestionnaireResponse/{screening}/_history"),
     ("get", "/fhir/QuestionnaireResponse/{screening}/_history/{number}"),
     ("get", "/fhir/Observation/{screening}"),
     ("get", "/fhir/RiskAssessment/{screening}"),

@@ -57,7 +57,7 @@ class NewCredential(CredentialSummary):
     secret: str = Field(description="The secret or the API key, shown only this once.")
 
     @computed_field(  # type: ignore[prop-decorator]
-        deprecated=True, description="The former name of `secret`."
+        json_schema_extra={"deprecated": True}, description="The former name of `secret`."
     )
     @property
     def text(self) -> str:

@@ -56,7 +56,7 @@ def add_demo_data(
 
     last_day = _parse_day(until)
     settings = load_settings()
-    with open_configured_store(settings) as store:
+    with open_configured_store(settings, may_create=True) as store:
         if not beside_patients:
             _refuse_patients(store)
         organisation = organisations.add_organisation(store, ORGANISATION_NAME, test=True)

@@ -22,7 +22,8 @@ from api.store.database.engine import APP_ROLE, DatabaseError
 _SETTING = "NOCISCREEN_BACKUP_DATABASE_URL"
 _ROLE_ADVICE = (
     "CREATE ROLE nociscreen_backup LOGIN BYPASSRLS PASSWORD '...'; "
-    "GRANT pg_read_all_data TO nociscreen_backup;"
+    "GRANT pg_read_all_data TO nociscreen_backup; "
+    "GRANT CONNECT ON DATABASE ... TO nociscreen_backup;"
 )
 
 

@@ -1,9 +1,7 @@
 """Readiness: lists the faults that keep the store from working, in fixed, public words."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from api.store.accounts.organisations import SYSTEM
@@ -29,13 +27,6 @@ def list_store_faults(store: Store) -> Iterator[tuple[str, str]]:
                 yield from _list_key_faults(store, session)
     except UnavailableError:
         yield "database", FAULT_TEXT[store.database.current_fault or "unreachable"]
-
-
-def measure_clock_difference(store: Store) -> float:
-    """Return by how many seconds this clock differs from that of the PostgreSQL server."""
-    with store.database.begin_read() as connection:
-        server_time = connection.execute(select(func.clock_timestamp())).scalar_one()
-    return float(abs((datetime.now(UTC) - server_time).total_seconds()))
 
 
 def _list_key_faults(store: Store, session: Session) -> Iterator[tuple[str, str]]:

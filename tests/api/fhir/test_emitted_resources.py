@@ -57,7 +57,9 @@ def _collect_resources(caller) -> Iterator[dict]:
     ]
     own = {"identifier": {"system": "urn:oid:1.2.3.4", "value": "a response, odd|one"}}
     literal = {"subject": {"reference": "https://ehr.example/fhir/Patient/p1", "display": "A B"},
-               "encounter": {"reference": "Encounter/e1"}}  # fmt: skip
+               "encounter": {"reference": "Encounter/e1"},
+               "basedOn": [{"reference": "ServiceRequest/SR-9"}],
+               "partOf": [{"reference": "Procedure/p1"}]}  # fmt: skip
     bodies.append(fhir_response(**own, **literal, author={"reference": "Practitioner/dr1"}))
     responses = [caller.post(HERE, json=body).json() for body in bodies]
     for name in examples():
@@ -75,12 +77,16 @@ def _collect_resources(caller) -> Iterator[dict]:
         yield caller.post(f"{HERE}/{logical_id}/$score").json()
     last = responses[3]["id"]
     yield caller.post(f"{HERE}/{last}/$extract").json()
+    yield caller.get(f"{HERE}/{last}/_history").json()
     yield caller.get(f"/fhir/Binary/{last}", headers={"Accept": "application/fhir+json"}).json()
     yield caller.post(f"{HERE}/$extract", json=bodies[3]).json()
     claim = {"linkId": "total.sum", "answer": [{"valueDecimal": 1}]}
     yield caller.post(f"{HERE}/$score", json=fhir_response() | {"item": [claim]}).json()
     for kind in ("QuestionnaireResponse", "DocumentReference", "Observation"):
         yield caller.get(f"/fhir/{kind}?_count=3").json()
+        yield caller.get(f"/fhir/{kind}?_summary=true&_total=accurate").json()
+        yield caller.get(f"/fhir/{kind}?_elements=subject").json()
+    yield caller.get(f"{HERE}?_revinclude=Observation:derived-from&_count=3").json()
     yield caller.get("/fhir/AuditEvent?_count=300").json()
     yield caller.post(
         HERE, json=fhir_response(), headers={"Prefer": "return=OperationOutcome"}
@@ -169,6 +175,7 @@ class TestNoDiagnosis:
         own = {system for system in systems if system.startswith(f"{FHIR}/CodeSystem/")}
         assert systems - own <= {
             "http://loinc.org",
+            "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
             "http://unitsofmeasure.org",
             "http://dicom.nema.org/resources/ontology/DCM",
             "http://hl7.org/fhir/restful-interaction",
@@ -312,8 +319,8 @@ def interact(caller, kind: str, interaction: str, screening_id: str):
     names = {"Questionnaire": "phq4", "OperationDefinition": "QuestionnaireResponse-score"}
     one = f"/fhir/{kind}/{names.get(kind, screening_id)}"
     match interaction:
-        case "read":
-            return caller.get(one)
+        case "read" | "history-instance":
+            return caller.get(one if interaction == "read" else f"{one}/_history")
         case "vread":
             return caller.get(f"{one}/_history/{'1.0.0' if kind == 'Questionnaire' else '1'}")
         case "search-type":
@@ -362,7 +369,7 @@ class TestCapabilities:
             (kind, interaction): interact(caller, kind, interaction, screening_id)
             for kind, interaction in declared
         }
-        assert len(answers) == 20
+        assert len(answers) == 21
         assert {declared: answer.status_code for declared, answer in answers.items()} == {
             (kind, interaction): 201 if interaction == "create" else 200
             for kind, interaction in declared

@@ -38,8 +38,11 @@ def test_a_page_of_any_origin_reads_what_is_public(client, path):
 
 @pytest.mark.parametrize("path", GUARDED)
 def test_a_page_of_a_configured_origin_calls_the_api(client, path):
-    allowed = preflight(client, path, OWN, "PUT")
-    assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, OWN)
+    preflight_answer = preflight(client, path, OWN, "PUT")
+    assert (
+        preflight_answer.status_code,
+        preflight_answer.headers["access-control-allow-origin"],
+    ) == (200, OWN)
     answer = client.get(path, headers={"Origin": OWN})
     assert answer.headers["access-control-allow-origin"] == OWN
     assert "ETag" in answer.headers["access-control-expose-headers"]

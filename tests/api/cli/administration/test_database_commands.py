@@ -24,7 +24,7 @@ WITHOUT_STORE = {
     "score", "report", "batch", "openapi", "import-sample", "keys new", "rulebook check",
     "rulebook release", "doctor",
 }  # fmt: skip
-CREATING = {"serve", "admin first"}
+CREATING = {"serve", "admin first", "demo data"}
 
 
 def list_leaf_commands(group=None, words=()):

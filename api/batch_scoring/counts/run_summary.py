@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, Protocol
 
@@ -15,7 +16,7 @@ from api.batch_scoring.counts.part_counts import (
     merge_faults,
     merge_notices,
 )
-from api.batch_scoring.counts.row_keys import find_repeated_rows
+from api.batch_scoring.counts.row_keys import MAX_ROWS, find_repeated_rows
 from api.batch_scoring.readers.base import ParsedRows
 from schemas.batch import (
     BAND_COLUMN,
@@ -81,7 +82,7 @@ def summarise_run(
         return tuple(item for summary in summaries for item in getattr(summary, name))
 
     rows_before = [0, *accumulate(summary.rows for summary in summaries)]
-    keys = [(rows_before[n], parts.read_row_keys(n)) for n in range(len(summaries))]
+    keys = [(rows_before[n], partial(parts.read_row_keys, n)) for n in range(len(summaries))]
     return BatchSummary(
         rulebook=rules.loaded.name,
         rulebook_sha256=rules.loaded.sha256,
@@ -96,6 +97,12 @@ def summarise_run(
         notices=(*find_repeated_rows(keys), *merge_notices([*join("notices")])),
         blank_lines=sum(summary.blank_lines for summary in summaries),
         columns_left_out=tuple(dict.fromkeys(join("left_out"))),
-        notes=tuple(dict.fromkeys(join("notes"))),
+        notes=(*dict.fromkeys(join("notes")), *_describe_limit(rows_before[-1])),
         cohort=build_cohort((it.cohort for it in summaries if it.cohort), rules.loaded),
     )
+
+
+def _describe_limit(rows: int) -> list[str]:
+    if rows <= MAX_ROWS:
+        return []
+    return [f"repeated row_ids were searched for in the first {MAX_ROWS:,} rows only"]

@@ -3,6 +3,7 @@
 import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,7 +118,7 @@ def profile_file(
         counts.empty_rows,
         [counts.describe(name, use, mapping) for name, use in names.uses.items()],
         tuple(sorted(counts.left_out)),
-        find_repeated_rows(counts.row_keys),
+        find_repeated_rows([(before, partial(bytes, keys)) for before, keys in counts.row_keys]),
         [name for name in safety_questions if name not in mapped_questions],
     )
 

@@ -90,7 +90,7 @@ def list_missing(excerpt, value, place=""):
         case dict():
             for name, member in excerpt.items():
                 yield from list_missing(member, value.get(name), f"{place}/{name}")
-        case list() if excerpt:
+        case list() if 0 < len(excerpt) <= len(value):
             for number, (member, member_value) in enumerate(zip(excerpt, value, strict=False)):
                 yield from list_missing(member, member_value, f"{place}/{number}")
         case str():

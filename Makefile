@@ -115,6 +115,10 @@ lock: ## the locks, with hashes and without any address
 		--custom-compile-command "make lock" --constraint requirements.lock \
 		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
 
+.PHONY: drill
+drill: setup-dev ## a dump and a restore on a PostgreSQL of its own, as the documented roles
+	python -m pytest tests/api/cli/administration/test_database_commands.py -k drill
+
 .PHONY: docs
 docs: setup-dev ## the documentation site in build/site; fails on a broken link or a page without a place
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import typer
-from prometheus_client.parser import text_string_to_metric_families
 
 from api.cli import main as command_line
+from api.field_errors import list_codes
 from api.observability.metrics import Metrics
-from api.problems import PROBLEM_DEFINITIONS
+from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.security.scopes import SCOPES
 from api.settings import Settings
 from scoring.catalogue import load_catalogue
@@ -108,19 +108,6 @@ def describe_scopes() -> Iterator[str]:
         yield from wrap_item(f"`{scope}`: {', '.join(scoped_calls) or 'no call needs it today'}")
 
 
-def describe_metrics() -> Iterator[str]:
-    """List the metrics as `GET /metrics` names them."""
-    yield from begin_page(
-        "Metrics",
-        "What `GET /metrics` answers, in the text format of Prometheus. Each process counts for "
-        "itself, from its start. No metric holds anything of a patient.",
-    )
-    yield ""
-    for family in text_string_to_metric_families(Metrics().render().decode()):
-        suffix = "_total" if family.type == "counter" else ""
-        yield from wrap_item(f"`{family.name}{suffix}` ({family.type}): {family.documentation}")
-
-
 def describe_columns() -> Iterator[str]:
     """List the columns of a batch file for the newest version of each instrument."""
     yield from begin_page(
@@ -196,7 +183,26 @@ def describe_problems() -> Iterator[str]:
     )
     yield ""
     for code, kind in sorted(PROBLEM_DEFINITIONS.items(), key=lambda item: (item[1].status, item)):
-        yield from wrap_item(f"`{code}` ({kind.status}, {kind.title}): {kind.meaning}")
+        text = f"`{code}` ({kind.status}, {kind.title}): {kind.meaning} {kind.remedy}"
+        yield from wrap_item(text)
+    yield from begin_section("Codes in errors")
+    for code, meaning in list_codes().items():
+        yield from wrap_item(f'<a id="{code}"></a>`{code}`: {meaning}.')
+
+
+def describe_metrics() -> Iterator[str]:
+    """List the metrics of the service and its workers."""
+    yield from begin_page(
+        "Metrics",
+        "`GET /metrics` of the service, and of a worker with `--health-port`, in Prometheus' text "
+        "format. Counters count since the process started. The levels of what waits are read from "
+        "the database, at most every 15 seconds, and are the same from every process. No label "
+        "holds a patient, a client, an organisation or an id. Sample alert rules and a dashboard: "
+        "[`deploy/monitoring`](../../deploy/monitoring).",
+    )
+    yield ""
+    for name, text in sorted(Metrics().describe().items()):
+        yield from wrap_item(f"`{name}`: {text}")
 
 
 def describe_commands() -> Iterator[str]:
@@ -205,7 +211,7 @@ def describe_commands() -> Iterator[str]:
         "Commands",
         "Every command of `nociscreen`. `--help` shows the same on the command line. Unusable "
         "input or an unusable setting ends with exit status 2, a port in use or a database server "
-        "that does not answer with 69.",
+        "that does not answer with 69. `nociscreen --version` prints the version.",
     )
     for words, command in walk_commands(typer.main.get_command(command_line), "nociscreen"):
         yield from begin_section(f"`{words}`")

@@ -83,7 +83,7 @@ def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> Authen
         algorithm = read_claimed_algorithm(form["client_assertion"])
         assertion = verify_assertion(
             form["client_assertion"],
-            audiences=(settings.public_url + TOKEN_PATH, settings.issuer),
+            audiences=(settings.public_url + TOKEN_PATH, settings.public_url, settings.issuer),
             find_key=partial(_find_key, store, services.jwks_cache, algorithm),
             find_jwks_url=lambda client: (callers.look_up_key_set(store, client) or ("", None))[1],
         )

@@ -108,17 +108,17 @@ def read_unverified_claims(token: str) -> dict[str, Any]:
 
 
 class RefusedToken(Problem):
-    """A token is refused, for a reason that only the operator learns."""
+    """A token is refused, for a reason that only the operator learns, unless `detail` says it."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, detail: str | None = None) -> None:
         challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
-        super().__init__("invalid_token", headers=challenge)
+        super().__init__("invalid_token", detail, headers=challenge)
         self.reason = reason
 
 
-def build_token_problem(reason: str = "") -> Problem:
-    """Build the one problem for every token that fails verification."""
-    return RefusedToken(reason)
+def build_token_problem(reason: str = "", detail: str | None = None) -> Problem:
+    """Build the problem for every token that fails verification."""
+    return RefusedToken(reason, detail)
 
 
 def _expect_access_token(issuer: Issuer) -> ExpectedToken:

@@ -23,8 +23,10 @@ from starlette.requests import ClientDisconnect
 from api.auth.admission import admit_caller
 from api.auth.external_tokens import build_token_problem, read_unverified_issuer
 from api.auth.services import find_services
+from api.field_errors import suggest_name
 from api.http.error_conversion import CLIENT_ERRORS, convert_error
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.preconditions import refuse_unsupported_conditions
 from api.http.request_body import JSON, BodyMediaType, list_property_names, read_json
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import FieldError, Problem
@@ -33,10 +35,13 @@ from api.security.signatures import InvalidTokenError
 from api.security.smart_scopes import determine_permission
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
+from api.store.errors import StoreError
 from api.store.operations.denied_requests import ANONYMOUS_ACTOR
 from api.store.transaction import Actor, Authority
 
 _FHIR = "/fhir/"
+INVALID_API_KEY = "The API key is not valid here, was revoked or has expired."
+EXPIRED_TOKEN = "The access token has expired; get another at `POST /v1/oauth/token`."  # noqa: S105 # nosec B105 - a sentence
 _PLAIN_NAME = re.compile(r"[a-z_:.-]{1,40}", re.IGNORECASE | re.ASCII)
 """A name that may be said back: other text may identify a patient."""
 _log = structlog.get_logger("nociscreen")
@@ -96,6 +101,14 @@ class GuardedRoute(APIRoute):
         )
 
     @cached_property
+    def _header_names(self) -> frozenset[str]:
+        return frozenset(
+            parameter.alias.lower()
+            for parameter in get_flat_params(self.dependant)
+            if isinstance(parameter.field_info, params.Header)
+        )
+
+    @cached_property
     def _member_names(self) -> frozenset[str]:
         body_type: Any = self.body_field and self.body_field.field_info.annotation
         return frozenset(list_property_names(TypeAdapter(body_type).json_schema()))
@@ -111,9 +124,26 @@ class GuardedRoute(APIRoute):
                 caller = callers.authenticate_api_key(store, *parse_api_key(credential))
             except ValueError:
                 caller = None
+            if caller is None:
+                raise build_token_problem(detail=INVALID_API_KEY)
         if caller is None:
             raise build_token_problem()
         return caller
+
+    def authenticate_at_once(self, request: Request) -> Caller | None:
+        """Return the caller where no call can block, else None: then a thread authenticates.
+
+        That is an own token on the embedded database, whose key and client it reads in 0.05 ms.
+        """
+        services = find_services(request)
+        if type(self).authenticate is not GuardedRoute.authenticate:
+            return None
+        try:
+            find_key = services.store.signing_keys.find_cached_key
+            principal = services.access_tokens.verify(read_credential(request), find_key)
+            return callers.resolve_principal(services.store, principal, may_wait=False)
+        except (InvalidTokenError, Problem, StoreError):
+            return None
 
     async def prepare_request(self, request: Request) -> Request:
         """Return the request to validate; called once the caller is authorised."""
@@ -135,11 +165,14 @@ class GuardedRoute(APIRoute):
 
         async def guard(request: Request) -> Response:
             try:
-                caller = await run_in_threadpool(self.authenticate, request)
+                caller = self.authenticate_at_once(request)
+                if caller is None:
+                    caller = await run_in_threadpool(self.authenticate, request)
                 request.state.caller = caller
                 _authorise(request, caller, self.scope, self._fhir_permission)
                 request = await self.prepare_request(request)
                 check_query(request, self.query_names, self.repeatable_names)
+                refuse_unsupported_conditions(request, self._header_names)
                 if self.body_field:
                     await self._read_json(request)
                 return await handle(request)
@@ -167,7 +200,8 @@ def _find_by_token(request: Request, token: str) -> Caller | None:
     try:
         principal = services.access_tokens.verify(token)
     except InvalidTokenError as error:
-        raise build_token_problem(error.reason) from None
+        detail = EXPIRED_TOKEN if error.reason == "expired" else None
+        raise build_token_problem(error.reason, detail) from None
     return callers.resolve_principal(services.store, principal)
 
 
@@ -178,6 +212,8 @@ def read_credential(request: Request) -> str:
     if len(keys) == 1 and not headers and has_api_key_prefix(keys[0]):
         return keys[0]
     scheme, _, token = headers[0].partition(" ") if len(headers) == 1 and not keys else ("", "", "")
+    if len(keys) == 1 and not headers:
+        raise build_token_problem(detail=INVALID_API_KEY)
     if scheme.lower() != "bearer" or not token:
         raise Problem("missing_token", headers={"WWW-Authenticate": "Bearer"})
     return token.strip(" ")
@@ -188,7 +224,9 @@ def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: st
     admit_caller(request, caller)
     if scope not in caller.scopes and fhir_permission not in caller.fhir_scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
-        raise Problem("insufficient_scope", headers={"WWW-Authenticate": challenge})
+        detail = f"This operation requires the scope `{scope}`, which the credential lacks."
+        headers = {"WWW-Authenticate": challenge}
+        raise Problem("insufficient_scope", detail, headers=headers, extensions={"scope": scope})
 
 
 def check_query(
@@ -199,10 +237,12 @@ def check_query(
     errors = [
         FieldError(
             pointer=f"/{name}" if _PLAIN_NAME.fullmatch(name) else "",
-            code="extra_forbidden",
-            detail=f"unknown query parameter; there are {', '.join(sorted(known_names)) or 'none'}",
+            code="unknown_parameter",
+            detail=f"unknown query parameter, number {position} of {len(query_names)}; "
+            f"{suggest_name(name, sorted(known_names))}",
         )
-        for name in sorted(set(query_names) - known_names)
+        for position, name in enumerate(query_names, 1)
+        if name not in known_names
     ] + [
         FieldError(pointer=f"/{name}", code="duplicate_name", detail="must not be repeated")
         for name in sorted(known_names - repeatable_names)

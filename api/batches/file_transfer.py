@@ -11,7 +11,8 @@ from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
 from api.batch_scoring.file_formats import BatchFormat, InputFormat
 from api.batch_scoring.readers.text_decoding import find_encoding
 from api.batch_scoring.result_stream import MEDIA_TYPES
-from api.http.content_negotiation import negotiate_media_type
+from api.http.content_negotiation import build_format_problem, negotiate_media_type
+from api.http.request_body import build_size_problem
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import chunks as batch_chunks
@@ -81,10 +82,10 @@ async def receive_upload(request: Request, settings: Settings) -> EncryptedTempF
 async def _write_body(file: EncryptedTempFile, request: Request, limit: int) -> None:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:18]) > limit:
-        raise Problem("too_large", headers={"Connection": "close"})
+        raise build_size_problem(limit, "NOCISCREEN_MAX_BATCH_BYTES")
     async for piece in request.stream():
         if file.size + len(piece) > limit:
-            raise Problem("too_large", headers={"Connection": "close"})
+            raise build_size_problem(limit, "NOCISCREEN_MAX_BATCH_BYTES")
         file.append(piece)
 
 
@@ -95,7 +96,7 @@ def negotiate_format(accept: str | None) -> BatchFormat:
         accept, map(MEDIA_TYPES.__getitem__, OFFERED_FORMATS), aliases
     )
     if media_type is None:
-        raise Problem("not_acceptable")
+        raise build_format_problem(map(MEDIA_TYPES.__getitem__, OFFERED_FORMATS))
     return _ACCEPTED_TYPES[media_type]
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from support.builders import build_store_settings
 from support.guides import DOCS, GuideBlock, matches_answer, read_blocks, run_blocks
-from support.processes import environment, run, serving
+from support.processes import environment, issue_first_token, serving
 
 from api.settings import Settings
 
@@ -43,7 +43,7 @@ class GuideService(NamedTuple):
 @pytest.fixture(scope="module")
 def service(tmp_path_factory) -> Iterator[GuideService]:
     settings = build_store_settings(tmp_path_factory.mktemp("service"))
-    token = run(settings, "token", "--minutes", "15").stdout.strip()
+    token = issue_first_token(settings)
     with serving(settings) as server:
         yield GuideService(settings, server.address, token)
 

@@ -9,7 +9,7 @@ import typer
 
 from api.cli import main
 from api.observability.metrics import Metrics
-from api.problems import PROBLEM_DEFINITIONS
+from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.security.scopes import SCOPES
 from api.settings import Settings
 from scoring.catalogue import load_catalogue
@@ -38,11 +38,6 @@ def list_operations() -> list[str]:
     ]
 
 
-def list_metrics() -> list[str]:
-    """Return the metrics as `GET /metrics` names them."""
-    return re.findall(r"^# TYPE (\w+) ", Metrics().render().decode(), re.MULTILINE)
-
-
 def list_columns() -> list[str]:
     """Return the columns of each instrument in use."""
     books = [loaded.rulebook for loaded in load_catalogue().list_current()]
@@ -57,7 +52,7 @@ def list_columns() -> list[str]:
         ("api.md", r"^- `([A-Z]+ /\S*)`", list_operations()),
         ("cli.md", r"^## `(nociscreen .+)`", list_commands(typer.main.get_command(main))),
         ("scopes.md", r"^- `([\w:]+)`:", list(SCOPES)),
-        ("metrics.md", r"^- `(\w+)`", list_metrics()),
+        ("metrics.md", r"^- `(\w+)`", list(Metrics().describe())),
         ("columns.md", r"^- `(\w+)`", list_columns()),
     ],
 )

@@ -56,7 +56,7 @@ def add_demo_data(
 
     last_day = _parse_day(until)
     settings = load_settings()
-    with open_configured_store(settings) as store:
+    with open_configured_store(settings, may_create=True) as store:
         if not beside_patients:
             _refuse_patients(store)
         organisation = organisations.add_organisation(store, ORGANISATION_NAME, test=True)
@@ -119,7 +119,7 @@ def _add_person(work: "Transaction", person: "Person", last_day: date) -> int:
     new_screenings = []
     for visit in person.visits:
         work.now = visit.at - timedelta(hours=2)
-        link, _ = links.add_link(work, _request_link(person, visit))
+        link, _ = links.add_link(work, _request_link(person))
         work.now = visit.at
         open_links.mark_submitted(work, link.id)
         screening = _add_visit(work, person, visit)
@@ -141,7 +141,7 @@ def _add_person(work: "Transaction", person: "Person", last_day: date) -> int:
     return len(new_screenings)
 
 
-def _request_link(person: "Person", visit: "Visit") -> Any:
+def _request_link(person: "Person") -> Any:
     from api.store.forms.links import LinkRequest
     from scoring.catalogue import load_catalogue
 
@@ -180,7 +180,7 @@ def _add_open_link(work: "Transaction", person: "Person", *, has_draft: bool) ->
     from scoring.catalogue import load_catalogue
     from scoring.engine import assess
 
-    link, _ = links.add_link(work, _request_link(person, person.visits[-1]))
+    link, _ = links.add_link(work, _request_link(person))
     if has_draft:
         answers = person.visits[-1].answers
         tier = assess(load_catalogue().find_active("nociplastic"), answers).safety.tier

@@ -80,9 +80,7 @@ def invent_people(count: int, until: date) -> Iterator[Person]:
         )
 
 
-def _invent_visit(
-    answers: dict[str, Any], birth_date: date, at: datetime, remaining: int
-) -> Visit:
+def _invent_visit(answers: dict[str, Any], birth_date: date, at: datetime, remaining: int) -> Visit:
     """Return the answers as they were when this many visits were still to come."""
     own = {"age_years": at.year - birth_date.year}
     own |= {name: min(10, answers[name] + remaining) for name in IMPROVING if name in answers}

@@ -44,7 +44,7 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
         ),
         ResourceCapability(
             "QuestionnaireResponse",
-            ("create", "read", "vread", "update", "search-type"),
+            ("create", "read", "vread", "update", "history-instance", "search-type"),
             (
                 *_list_parameters("QuestionnaireResponse"),
                 ("identifier", "token", f"{_SEARCH}/QuestionnaireResponse-identifier"),

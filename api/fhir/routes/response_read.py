@@ -6,7 +6,14 @@ from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import CatalogueDep, RequestContextDep
 from api.fhir.elements import Resource
-from api.fhir.http import RequireJson, guarded_fhir_route, read_responses, send_resource
+from api.fhir.http import (
+    RequireJson,
+    guarded_fhir_route,
+    outcome_responses,
+    read_responses,
+    resource_response,
+    send_resource,
+)
 from api.fhir.parameters import (
     CanonicalUrlsDep,
     FormsDep,
@@ -17,6 +24,7 @@ from api.fhir.parameters import (
 )
 from api.fhir.parsing.response_to_intake import RESPONSE_TYPE
 from api.fhir.questionnaire_catalogue import QuestionnaireForm
+from api.fhir.resources.bundle import build_history_bundle
 from api.fhir.search import (
     SearchResults,
     SearchSource,
@@ -28,7 +36,14 @@ from api.fhir.search import (
 from api.fhir.search_included import build_included
 from api.fhir.search_query import ScreeningSearch
 from api.fhir.search_routing import add_search_routes
-from api.fhir.versions import build_response_resource, build_version, form_of_version, read_version
+from api.fhir.versions import (
+    build_response_resource,
+    build_version,
+    form_of_version,
+    read_history,
+    read_version,
+)
+from api.http.error_responses import GUARDED_ERRORS
 from api.store.transaction import Transaction
 from schemas.screening import Screening
 
@@ -118,6 +133,26 @@ def read_response(
     """Return the newest version. The id is that of the first version."""
     version = read_version(context, rulebooks, urls, screening)
     return send_resource(build_response_resource(version, rulebooks), if_none_match=if_none_match)
+
+
+@router.get(
+    "/{screening}/_history",
+    operation_id="read_response_history",
+    response_class=Response,
+    responses=resource_response("Bundle") | outcome_responses(*GUARDED_ERRORS, 404, 406),
+    summary="Read the history of a response",
+)
+def read_response_history(
+    screening: ScreeningId,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
+) -> Response:
+    """Return every version, the newest first: corrections, merges of the patient, withdrawal."""
+    versions = read_history(context, rulebooks, urls, screening)
+    resources = [build_response_resource(version, rulebooks) for version in versions]
+    self_url = f"{urls.fhir_url}/{RESPONSE_TYPE}/{screening}/_history"
+    return send_resource(build_history_bundle(resources, urls.fhir_url, self_url))
 
 
 @router.get(

@@ -68,7 +68,11 @@ _TOKEN_KINDS = {
 }
 
 
-_EXAMPLES_BY_KIND = {"token": "final", "reference": "Encounter/e1", "date": "ge2026-11-01"}
+_EXAMPLES_BY_KIND = {
+    "token": "final",  # a type of parameter # nosec B105
+    "reference": "Encounter/e1",
+    "date": "ge2026-11-01",
+}
 _EXAMPLES = {
     "_id": "6f6f6f6f-0000-4000-8000-000000000001",
     **dict.fromkeys(PATIENT_NAMES, "Patient/p1"),

@@ -59,7 +59,7 @@ def _count_deliveries(session: Session, now: datetime) -> Iterator[BacklogLevel]
 def _count_notifications(session: Session) -> Iterator[BacklogLevel]:
     states = col(NotificationRow.state)
     query = select(states, func.count()).where(states.in_(("waiting", "parked"))).group_by(states)
-    counts = dict(session.execute(query).tuples().all())
+    counts = {row[0]: row[1] for row in session.execute(query)}
     for state in ("waiting", "parked"):
         yield BacklogLevel(f"notifications_{state}", counts.get(state, 0))
 

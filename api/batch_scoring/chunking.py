@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, BinaryIO, NamedTuple, Self
 
 import polars as pl
@@ -99,7 +99,8 @@ class UploadReader:
 
     def describe(self) -> dict[str, Any]:
         """Return counts of what is no row, and the rows whose id is repeated. No patient data."""
-        notices = find_repeated_rows(self._row_keys)
+        parts = [(rows_before, partial(bytes, keys)) for rows_before, keys in self._row_keys]
+        notices = find_repeated_rows(parts)
         return {
             "columns_left_out": len(self._left_out),
             "blank_lines": self._blank_lines,

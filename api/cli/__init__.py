@@ -3,12 +3,15 @@
 Commands import heavy libraries inside their functions to keep `--help` fast.
 """
 
+from typing import Annotated
+
 import typer
 
 from api.cli.administration import admin, audit, database, keys, links, mllp, withdrawals
 from api.cli.commands import (
     batch,
     import_csv,
+    map_file,
     openapi,
     report,
     rescore,
@@ -19,6 +22,7 @@ from api.cli.commands import (
     worker,
 )
 from api.cli.demo import commands as demo
+from api.cli.doctor import command as doctor
 
 _FORMER_NAMES = {
     "place": "allowed-host",
@@ -43,6 +47,29 @@ main = typer.Typer(
     help="Screening for nociplastic pain: decision support for clinicians, never a diagnosis.",
     context_settings={"token_normalize_func": lambda name: _FORMER_NAMES.get(name, name)},
 )
+
+
+def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes the option
+    if requested:
+        from importlib.metadata import version
+
+        typer.echo(f"nociscreen {version('nociscreen')}")
+        raise typer.Exit
+
+
+@main.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    del version
+
+
 main.command()(batch.batch)
 main.command("import")(import_csv.import_answers)
 main.command("import-sample")(import_csv.print_sample)
@@ -60,8 +87,10 @@ for _command in (
     report.report,
     openapi.openapi,
     token.token,
+    doctor.doctor,
 ):
     main.command()(_command)
+main.add_typer(map_file.map_commands, name="map")
 main.add_typer(rulebooks.commands, name="rulebook")
 main.add_typer(admin.commands, name="admin")
 main.add_typer(demo.commands, name="demo")

@@ -37,16 +37,30 @@ class OutboundMail(NamedTuple):
 
 def send_mail(mail: OutboundMail, server: SmtpServer, policy: ConnectionPolicy) -> None:
     """Send one message. Raises OutboundError, and MailRefusedError if the server refused it."""
-    scheme = "smtps" if server.tls == "tls" else "smtp"
-    target = TargetUrl(scheme, server.host_port, "/")
-    with open_connection(target, policy) as connection, connection.translate_errors():
-        client = _ConnectedSmtp(connection, mail.sender.rpartition("@")[2])
-        with closing(client):
-            _hold_dialogue(client, mail, server, policy.tls_credentials)
+    _hold_dialogue(mail.sender, mail, server, policy)
+
+
+def check_login(sender: str, server: SmtpServer, policy: ConnectionPolicy) -> None:
+    """Connect, encrypt and log in as `send_mail` does, and send nothing. Raises the same."""
+    _hold_dialogue(sender, None, server, policy)
 
 
 def _hold_dialogue(
-    client: "_ConnectedSmtp", mail: OutboundMail, server: SmtpServer, credentials: TlsCredentials
+    sender: str, mail: OutboundMail | None, server: SmtpServer, policy: ConnectionPolicy
+) -> None:
+    scheme = "smtps" if server.tls == "tls" else "smtp"
+    target = TargetUrl(scheme, server.host_port, "/")
+    with open_connection(target, policy) as connection, connection.translate_errors():
+        client = _ConnectedSmtp(connection, sender.rpartition("@")[2])
+        with closing(client):
+            _talk(client, mail, server, policy.tls_credentials)
+
+
+def _talk(
+    client: "_ConnectedSmtp",
+    mail: OutboundMail | None,
+    server: SmtpServer,
+    credentials: TlsCredentials,
 ) -> None:
     try:
         client.read_greeting()
@@ -54,9 +68,11 @@ def _hold_dialogue(
             client.start_encryption(server.host_port, credentials)
         if server.user:
             client.log_in(server)
-        client.sendmail(mail.sender, [mail.recipient], mail.content)
+        client.ehlo_or_helo_if_needed()
+        if mail is not None:
+            client.sendmail(mail.sender, [mail.recipient], mail.content)
     except smtplib.SMTPRecipientsRefused as error:
-        raise MailRefusedError(error.recipients[mail.recipient][0]) from None
+        raise MailRefusedError(next(iter(error.recipients.values()))[0]) from None
     except smtplib.SMTPResponseException as error:
         if client.is_past_deadline:  # half a reply is no refusal
             raise OutboundError("timeout") from None

@@ -38,6 +38,7 @@ METHODS = [
     ("get", "/v1/batches/{batch}/results"),
     ("get", "/v1/batches/{batch}/results.{suffix}"),
     ("get", "/v1/batches/{batch}/problems"),
+    ("get", "/v1/batches/{batch}/summary"),
     ("post", "/v1/batches/{batch}/reports"),
     ("get", "/v1/batches/{batch}/reports/{reports}"),
     ("get", "/v1/batches/{batch}/reports/{reports}/zip"),

@@ -35,8 +35,13 @@ OF_RULEBOOKS = (
     "/fhir/Questionnaire/",
 )
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
-         "definition": "QuestionnaireResponse-score", "service": "nociplastic"}  # fmt: skip
-BINARY = {"application/pdf", "application/zip", "application/vnd.apache.parquet"}
+         "definition": "QuestionnaireResponse-score", "code": "invalid_request", "service": "nociplastic"}  # fmt: skip
+BINARY = {
+    "application/pdf",
+    "application/vnd.apache.parquet",
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+    "application/zip",
+}
 NEEDS_TWO_VERSIONS = {"rescore", "rescore_screening"}
 """Answered in the shape of their examples in tests/api/screenings/test_rescore.py."""
 MAY_WAIT_FOR_APPROVAL = {"erase_patient", "erase_patient_by_delete", "merge_patients", "add_client"}
@@ -47,6 +52,7 @@ NO_EXAMPLE = {
     ("create_batch", "application/x-ndjson"),  # the same rows as in CSV
     ("read_batch_results", "application/x-ndjson"),
     ("read_batch_results_as", "application/x-ndjson"),
+    ("read_batch_summary", "text/html"),  # tested where it is written
     ("list_screenings", "cursor"),  # a cursor is encrypted afresh each time
     *(
         (f"search_{value}s{how}", "_page")
@@ -248,7 +254,7 @@ def test_what_is_not_to_be_kept_is_answered_in_the_shape_of_its_example(client):
 
 
 def test_every_question_stands_in_the_document():
-    answers = DOCUMENT["components"]["schemas"]["NociplasticAnswers_1_0_0"]["properties"]
+    answers = DOCUMENT["components"]["schemas"]["NociplasticAnswersV1"]["properties"]
     assert len(answers) == 69
     assert answers["pain_symmetric"]["description"].startswith("Is the pain in the same place")
 

@@ -1,6 +1,7 @@
 """Finds rows whose `row_id` occurred before in the run, with the same or with other content."""
 
 import io
+from collections.abc import Callable, Sequence
 
 import polars as pl
 
@@ -34,19 +35,30 @@ def _list_tiers(results: pl.DataFrame | None, height: int) -> pl.Series:
     return results[TIER_COLUMN].cast(pl.String).cast(pl.Categorical)
 
 
-def find_repeated_rows(parts: list[tuple[int, bytes]]) -> list[RowNotice]:
-    """Return notices of rows with a known `row_id`; each part comes with the rows before it."""
+def find_repeated_rows(parts: Sequence[tuple[int, Callable[[], bytes]]]) -> list[RowNotice]:
+    """Return notices of rows with a known `row_id`.
+
+    Each part comes with the rows before it and a function that reads its keys. Of all parts only
+    the hashes of ids are in memory together.
+    """
+    readers = [part for part in parts if part[0] < MAX_ROWS]
+    ids = [pl.read_ipc(io.BytesIO(content))["key"] for _, read in readers if (content := read())]
+    if not ids:
+        return []
+    all_ids = pl.concat(ids)
+    repeated_ids = all_ids.filter(all_ids.is_duplicated()).unique()
+    if repeated_ids.is_empty():
+        return []
     frames = [
-        pl.read_ipc(io.BytesIO(content)).with_columns(
+        pl.read_ipc(io.BytesIO(content))
+        .filter(pl.col("key").is_in(repeated_ids.implode()))
+        .with_columns(
             pl.col("row").cast(pl.UInt64) + rows_before + 1, pl.col(TIER_COLUMN).cast(pl.String)
         )
-        for rows_before, content in parts
-        if content and rows_before < MAX_ROWS
+        for rows_before, read in readers
+        if (content := read())
     ]
-    if not frames:
-        return []
-    keys = pl.concat(frames)
-    repeated = keys.filter(pl.col("key").is_duplicated()).with_columns(
+    repeated = pl.concat(frames).with_columns(
         (~pl.col("key").is_first_distinct()).alias("is_later"),
         (pl.col("content") != pl.col("content").first().over("key")).alias("is_other"),
     )

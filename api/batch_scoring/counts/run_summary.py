@@ -1,11 +1,14 @@
 """Sums up what a run did: the counts of each part, and of all parts together."""
 
 from collections import Counter
+from collections.abc import Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, Protocol
 
 from api.batch_scoring.checkpoints import PartSummary
 from api.batch_scoring.chunk_scorer import ScoredChunk
+from api.batch_scoring.cohort.cohort_counts import build_cohort, count_part
 from api.batch_scoring.counts.part_counts import (
     RowPlace,
     group_faults,
@@ -13,7 +16,7 @@ from api.batch_scoring.counts.part_counts import (
     merge_faults,
     merge_notices,
 )
-from api.batch_scoring.counts.row_keys import find_repeated_rows
+from api.batch_scoring.counts.row_keys import MAX_ROWS, find_repeated_rows
 from api.batch_scoring.readers.base import ParsedRows
 from schemas.batch import (
     BAND_COLUMN,
@@ -33,12 +36,13 @@ class RowKeyParts(Protocol):
         """Return the keys of a part."""
 
 
-def summarise_part(
+def summarise_part(  # noqa: PLR0913, PLR0917 - what is known of a part
     chunk: ScoredChunk,
     rows: ParsedRows,
     loaded: LoadedRulebook,
     earlier: list[PartSummary],
     label: str | None,
+    keep: Sequence[str],
 ) -> PartSummary:
     """Return the counts of a part; `label` is the name of its file if there are several."""
     place = RowPlace(sum(part.rows for part in earlier), label)
@@ -59,6 +63,7 @@ def summarise_part(
         blank_lines=rows.blank_lines,
         left_out=rows.left_out,
         notes=rows.notes,
+        cohort=count_part(chunk.results, loaded, keep),
     )
 
 
@@ -77,7 +82,7 @@ def summarise_run(
         return tuple(item for summary in summaries for item in getattr(summary, name))
 
     rows_before = [0, *accumulate(summary.rows for summary in summaries)]
-    keys = [(rows_before[n], parts.read_row_keys(n)) for n in range(len(summaries))]
+    keys = [(rows_before[n], partial(parts.read_row_keys, n)) for n in range(len(summaries))]
     return BatchSummary(
         rulebook=rules.loaded.name,
         rulebook_sha256=rules.loaded.sha256,
@@ -92,5 +97,12 @@ def summarise_run(
         notices=(*find_repeated_rows(keys), *merge_notices([*join("notices")])),
         blank_lines=sum(summary.blank_lines for summary in summaries),
         columns_left_out=tuple(dict.fromkeys(join("left_out"))),
-        notes=tuple(dict.fromkeys(join("notes"))),
+        notes=(*dict.fromkeys(join("notes")), *_describe_limit(rows_before[-1])),
+        cohort=build_cohort((it.cohort for it in summaries if it.cohort), rules.loaded),
     )
+
+
+def _describe_limit(rows: int) -> list[str]:
+    if rows <= MAX_ROWS:
+        return []
+    return [f"repeated row_ids were searched for in the first {MAX_ROWS:,} rows only"]

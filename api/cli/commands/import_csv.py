@@ -133,7 +133,12 @@ def import_answers(  # noqa: PLR0913 - Typer passes each option as a parameter
 
 
 def print_sample(
-    tool: Annotated[str, typer.Argument(help="google_forms, jotform, redcap or simplepractice.")],
+    tool: Annotated[
+        str,
+        typer.Argument(
+            help="google_forms, jotform, limesurvey, qualtrics, redcap or simplepractice."
+        ),
+    ],
 ) -> None:
     """Print a mapping file to start from."""
     from api.importing.samples import list_sample_mappings

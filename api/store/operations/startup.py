@@ -60,7 +60,7 @@ def open_store(
                 f"NOCISCREEN_WITHDRAWALS_FILE: {settings.ledger_file} cannot be written: "
                 f"{error.__cause__.strerror}"
             ) from error
-        raise _convert_fault(database, error) from error
+        raise convert_fault(database, error) from error
     except DBAPIError as error:
         database.engine.dispose()
         raise _convert_unknown_state(database, error) from error
@@ -70,7 +70,8 @@ def open_store(
     return store
 
 
-def _convert_fault(database: Database, error: UnavailableError) -> DatabaseError:
+def convert_fault(database: Database, error: UnavailableError) -> DatabaseError:
+    """Return why the database cannot be used, in one sentence."""
     cause = error.__cause__
     if isinstance(cause, OperationalError) and cause.statement is None and cause.orig is not None:
         return convert_connection_fault(database.engine.url, cause.orig)

@@ -79,8 +79,7 @@ def settle_ledger(store: Store) -> str | None:
     The first start with a ledger begins it. Raises OSError.
     """
     if store.ledger is None:
-        with store.read_all_organisations() as session:
-            return "ledger_missing" if _load_rows(session) else None
+        return find_ledger_fault(store)
     comparison = _compare(store, store.ledger)
     if comparison.fault:
         return comparison.fault
@@ -92,6 +91,14 @@ def settle_ledger(store: Store) -> str | None:
     if known_ids:
         store.ledger.record_outcome(known_ids, committed=True)
     return None
+
+
+def find_ledger_fault(store: Store) -> str | None:
+    """Return the fault that `settle_ledger` would return, and change nothing. Raises OSError."""
+    if store.ledger is not None:
+        return _compare(store, store.ledger).fault
+    with store.read_all_organisations() as session:
+        return "ledger_missing" if _load_rows(session) else None
 
 
 def apply_ledger(store: Store) -> dict[str, int]:

@@ -88,6 +88,24 @@ class TestTheSamples:
         assert list(first.values()) == [1, 0, 2, 3]
         assert "phq4_interest" not in second
 
+    def test_of_qualtrics_skip_two_lines_below_the_header_and_split_labels_with_commas(self):
+        first, second = answers("qualtrics")
+        assert first["pain_sites"] == ["neck", "shoulder_left"]
+        assert (first["fatigue"], first["rf_spine_and_nerves"]) == (True, [])
+        assert second["pain_sites"] == []
+        assert second["rf_spine_and_nerves"] == ["saddle_numbness", "new_bowel_change"]
+        rows = list(sample("qualtrics").read_rows())
+        assert [row.intake.answered_on.isoformat() for row in rows] == ["2026-01-05", "2026-01-06"]
+
+    def test_of_limesurvey_take_what_was_not_shown_for_unanswered_and_no_day_for_1980(self):
+        first, second, third = answers("limesurvey")
+        assert (first["pain_sites"], first["rf_general"]) == (["neck", "lower_back"], [])
+        assert (second["pain_sites"], second["rf_general"]) == ([], ["fever_or_rigors"])
+        assert (first["fatigue"], second["fatigue"]) == (True, False)
+        assert third == {"age_years": 39}
+        days = [row.intake.answered_on for row in sample("limesurvey").read_rows()]
+        assert [day and day.isoformat() for day in days] == ["2026-01-05", None, None]
+
     def test_of_redcap_take_no_box_at_all_for_nothing_said(self):
         first, second, third = answers("redcap")
         assert first["pain_sites"] == ["neck", "lower_back"]

@@ -1,0 +1,1 @@
+"""`nociscreen doctor`: examines a deployment and creates nothing."""

@@ -20,6 +20,7 @@ from rich.table import Table
 from bench.batch import batches
 from bench.durable import on_postgres, on_sqlite
 from bench.expressions import expressions, graph, list_facts
+from bench.growth import SIZES, measure_growth
 from bench.hooks import seconds_at_p95
 from bench.load import rate, repeat
 from bench.reports import reports
@@ -72,6 +73,10 @@ def main() -> None:
             f"{figure.goal:g}" if figure.goal else "",
         )
     Console(width=110).print(table)
+    growth = Table("CPU ms with so many screenings", *(f"{size:,}" for size in SIZES))
+    for row in measure_growth():
+        growth.add_row(row.query, *(f"{cost:.1f}" for cost in row.milliseconds))
+    Console(width=110).print(growth)
 
 
 def over_http() -> list[Figure]:

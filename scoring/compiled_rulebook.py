@@ -55,9 +55,7 @@ class LoadedRulebook:
             for criterion, reads in zip(criteria, self.level_questions, strict=True)
         ]
         self.result_builders = [
-            compile_criterion_result(
-                criterion, reads, self.questions, self.explainer, gives_open_points=certain
-            )
+            compile_criterion_result(criterion, reads, self.explainer, gives_open_points=certain)
             for criterion, reads in zip(criteria, self.level_questions, strict=True)
         ]
         self.clinician_questions = self._select_questions(

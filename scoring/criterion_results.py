@@ -1,22 +1,25 @@
 """Builds the result of one criterion: its answers, its points and the explanation."""
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from schemas.assessment import AppliedDiscount, WeighedCriterion
-from schemas.rulebook import Criterion, Question
+from schemas.conditions import iterate_statements
+from schemas.rulebook import Criterion
 from scoring.conditions import Facts
 from scoring.explanation import NOT_ASKED, PLACEHOLDER, Explainer
-from scoring.weighing import CriterionPoints, find_enumerable_question, to_points
+from scoring.weighing import CriterionPoints, to_points
 
+REMEMBERED_RESULTS = 256
+_REUSABLE_TYPES = frozenset({type(None), type(NOT_ASKED), bool, int, str, tuple})
+"""Types whose equal values read the same, which 5.0 and 5 do not; tuples hold option ids."""
 BuildResult = Callable[[CriterionPoints, Facts], WeighedCriterion]
 
 
 def compile_criterion_result(
     criterion: Criterion,
     question_ids: Sequence[str],
-    questions: Mapping[str, Question],
     explainer: Explainer,
     *,
     gives_open_points: bool = False,
@@ -24,8 +27,7 @@ def compile_criterion_result(
     """Return a function that builds the criterion's result from its weight and the facts.
 
     An unanswered criterion has no points, or with `gives_open_points` those that are certain.
-    Undiscounted results are cached if the levels and sentences depend on one question with few
-    answers.
+    The latest results are remembered by the weight and by every answer that their sentences read.
     """
     explain = explainer.compile_explanation(criterion, question_ids)
 
@@ -52,23 +54,35 @@ def compile_criterion_result(
             citations=criterion.citations,
         )
 
-    question = find_enumerable_question(criterion, questions)
-    placeholders = {
-        name for level in criterion.level for name in PLACEHOLDER.findall(level.finding)
-    }
-    if question is None or not placeholders <= {question}:
-        return build
+    names = _list_read_names(criterion, question_ids)
 
-    @cache
-    def build_cached(weight: CriterionPoints, answer: Any) -> WeighedCriterion:
-        return build(weight, {question: answer})
+    @lru_cache(REMEMBERED_RESULTS)
+    def build_from_values(
+        weight: CriterionPoints, values: tuple[Any, ...], _types: tuple[type, ...]
+    ) -> WeighedCriterion:
+        return build(weight, dict(zip(names, values, strict=True)))
 
     def build_or_reuse(weight: CriterionPoints, facts: Facts) -> WeighedCriterion:
-        if weight.discount is None:
-            return build_cached(weight, facts.get(question))
+        values = tuple([facts.get(name) for name in names])
+        types = tuple([type(value) for value in values])
+        if _REUSABLE_TYPES.issuperset(types):
+            return build_from_values(weight, values, types)
         return build(weight, facts)
 
     return build_or_reuse
+
+
+def _list_read_names(criterion: Criterion, question_ids: Sequence[str]) -> tuple[str, ...]:
+    """Return every question and derived value that the result of a criterion reads."""
+    placeholders = (
+        name for level in criterion.level for name in PLACEHOLDER.findall(level.finding)
+    )
+    subjects = (
+        statement.subject
+        for discount in criterion.discount
+        for statement in iterate_statements(discount.when)
+    )
+    return tuple(dict.fromkeys([*question_ids, *placeholders, *subjects]))
 
 
 def _find_answer(facts: Facts, question: str) -> Any:

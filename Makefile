@@ -115,6 +115,10 @@ lock: ## the locks, with hashes and without any address
 		--custom-compile-command "make lock" --constraint requirements.lock \
 		--group dev --group bench pyproject.toml --output-file requirements-dev.lock
 
+.PHONY: drill
+drill: setup-dev ## a dump and a restore on a PostgreSQL of its own, as the documented roles
+	python -m pytest tests/api/cli/administration/test_database_commands.py -k drill
+
 .PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py

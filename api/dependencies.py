@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Path, Request
+from pydantic import AfterValidator
 
 from api.auth.admission import MeteredRenderer
 from api.auth.request_context import IdempotentRequest, RequestContext
@@ -50,17 +51,23 @@ def _print_settings(context: "RequestContextDep", caller: "CurrentCaller") -> Pr
 def build_id_parameter(
     alias: str, last_digit: int, description: str | None = None, prefix: str = ""
 ) -> Any:
-    """Return a path parameter that takes an id of this service; the digit ends its example."""
+    """Return a path parameter that takes an id of this service; the digit ends its example.
+
+    With `LOWER_CASE` after it, an id in capitals names the same thing.
+    """
     return Path(
         alias=alias,
-        pattern=rf"^{prefix}[0-9a-f-]{{36}}$",
+        pattern=rf"^{prefix}[0-9A-Fa-f-]{{36}}$",
         description=description,
         examples=[f"{prefix}6f6f6f6f-0000-4000-8000-{last_digit:012}"],
     )
 
 
-ScreeningId = Annotated[str, build_id_parameter("screening", 1, "The id from creating it.")]
-BatchId = Annotated[str, build_id_parameter("batch", 7, "The id from creating it.")]
+LOWER_CASE = AfterValidator(str.lower)
+ScreeningId = Annotated[
+    str, build_id_parameter("screening", 1, "The id from creating it."), LOWER_CASE
+]
+BatchId = Annotated[str, build_id_parameter("batch", 7, "The id from creating it."), LOWER_CASE]
 CatalogueDep = Annotated[Catalogue, _depend_on_service("catalogue")]
 MeteredRendererDep = Annotated[PdfRenderer, Depends(_metered_renderer)]
 """Counts against the quota of the caller's organisation."""

@@ -27,8 +27,10 @@ from api.fhir import routes as fhir
 from api.fhir.elements import FHIR_JSON
 from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
-from api.http.cors import HooksCorsMiddleware
+from api.http.compression import JsonCompression
+from api.http.cors import CrossOriginMiddleware
 from api.http.error_conversion import respond_to_store_error
+from api.http.exact_paths import ExactPaths
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
@@ -39,6 +41,7 @@ from api.screenings import routes as screenings
 from api.security.access_tokens import AccessTokens
 from api.settings import Settings
 from api.store.errors import StoreError
+from api.store.operations.backlog import read_backlog
 from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.operations.startup import open_store
 from api.store.store import Store
@@ -52,6 +55,14 @@ DESCRIPTION = (
     "point. Red flags come first; an unanswered question is never a no; evidence against it is "
     "shown. Decision support for clinicians, not a diagnosis."
 )
+
+BUSY_OPERATIONS = (
+    ("POST", "/v1/score"),
+    ("POST", "/v1/screenings"),
+    ("GET", "/health/live"),
+    ("GET", "/health/ready"),
+)
+"""The operations that are found by their path alone."""
 
 
 class Service(FastAPI):
@@ -90,6 +101,7 @@ def create_app(
         version=version("nociscreen"),
         summary="Clinician-facing screening for nociplastic pain",
         description=DESCRIPTION,
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
@@ -99,11 +111,17 @@ def create_app(
     # Not `include_router`, which would analyse each route a second time for this application.
     app.router.routes.extend(route for router in _routers(rules) for route in router.routes)
 
+    app.router.middleware_stack = ExactPaths(app.router, BUSY_OPERATIONS)
     app.add_exception_handler(problems.Problem, problems.respond_to_problem)
     app.add_exception_handler(StoreError, respond_to_store_error)
     app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)
     app.add_exception_handler(HTTPException, problems.respond_to_http_error)
-    app.add_middleware(HooksCorsMiddleware, origins=settings.cds_hooks_origins)
+    app.add_middleware(
+        CrossOriginMiddleware,
+        hooks_origins=settings.cds_hooks_origins,
+        api_origins=settings.api_origins,
+    )
+    app.add_middleware(JsonCompression)
     app.add_middleware(
         RequestMiddleware,
         settings=settings,
@@ -117,6 +135,10 @@ def create_app(
 def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Services:
     bulkhead = Bulkhead()
     jwks_cache = JwksCache(store, settings.jwks_timeout_seconds, bulkhead)
+    renderer = RendererPool(settings.render_workers, settings.render_queue, settings.render_seconds)
+    renderer.on_rendered = store.metrics.record_rendering
+    store.metrics.track_reports_in_progress(lambda: renderer.in_progress)
+    store.metrics.track_backlog(lambda: read_backlog(store, settings.worker_timeout_seconds))
     return Services(
         settings=settings,
         catalogue=rules,
@@ -129,9 +151,7 @@ def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Servi
         denied_requests=DeniedRequestLog(store),
         rate_limiter=RateLimiter(),
         metrics=store.metrics,
-        renderer=RendererPool(
-            settings.render_workers, settings.render_queue, settings.render_seconds
-        ),
+        renderer=renderer,
         oidc_provider=OidcLogin(settings, store.key_ring, bulkhead)
         if settings.oidc_issuer
         else None,

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
         ),
     ] = None
     """A PostgreSQL database, also read from `DATABASE_URL`; without it the embedded one is used."""
+    backup_database_url: SecretStr | None = None
+    """The same PostgreSQL database for `nociscreen backup`, as a role that sees all rows."""
     database_file: Path = Path(".nociscreen/nociscreen.db")
     """The embedded, encrypted SQLite database."""
     key_ring: SecretStr | None = None
@@ -100,6 +102,8 @@ class Settings(BaseSettings):
     """How long fetching a JWK set may take."""
     cds_hooks_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
     """Origins whose pages may call CDS Hooks, separated by commas."""
+    api_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
+    """Origins whose pages may call `/fhir` and `/v1`, separated by commas."""
     trusted_proxies: Annotated[str, Field(max_length=2000)] = "127.0.0.1,::1"
     """Addresses or networks whose `X-Forwarded-For` is trusted, separated by commas."""
     max_body_bytes: Annotated[int, Field(ge=1024)] = 256 * 1024

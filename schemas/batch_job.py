@@ -90,3 +90,6 @@ class BatchList(FrozenModel):
     """Batches, newest first."""
 
     batches: tuple[BatchListItem, ...]
+    next: str | None = Field(
+        default=None, description="The address of the next page; null if this is the last one."
+    )

@@ -16,7 +16,8 @@ IssuerScope = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
 class IssuerTerms(FrozenModel):
     """How the tokens of an issuer are verified and interpreted.
 
-    Keys are given by value or by the address at which they are published, never both.
+    Keys are given by value or by the address at which they are published. With both, the keys
+    given by value are used, and the address is only what a `jku` header must name.
     """
 
     keys: Many[dict[str, Any]] = Field(default=(), max_length=20)
@@ -42,8 +43,8 @@ class IssuerTerms(FrozenModel):
 
     @model_validator(mode="after")
     def _check_one_source(self) -> "IssuerTerms":
-        if bool(self.keys) == (self.key_set_url is not None):
-            raise ValueError("set either keys or key_set_url")
+        if not self.keys and self.key_set_url is None:
+            raise ValueError("set keys or key_set_url")
         return self
 
 

@@ -66,6 +66,19 @@ class V2Options(FrozenModel):
     most_field_characters: Annotated[int, Field(ge=200)] = 65_536
 
 
+class ReceiverNeed(FrozenModel):
+    """An element that a receiver needs, as a check of what would be sent."""
+
+    resource: PushedResource
+    place: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9]+)+$")] = Field(
+        description="The place of the element, as a JSON Pointer."
+    )
+    pattern: Annotated[str, Field(max_length=200)] = Field(
+        description="The regular expression that its text must match."
+    )
+    says: Text
+
+
 class FhirOptions(FrozenModel):
     """How FHIR resources are sent."""
 
@@ -77,6 +90,13 @@ class FhirOptions(FrozenModel):
         "DocumentReference",
     )
     withdrawal: Literal["update", "none"] = "update"
+    authors: Literal["all", "practitioners"] = Field(
+        default="all",
+        description="Whether a document names all authors, or only practitioners by their ids.",
+    )
+    need: Many[ReceiverNeed] = Field(
+        default=(), description="What the receiver needs; what lacks it is not sent."
+    )
 
 
 class Profile(FrozenModel):

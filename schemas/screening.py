@@ -1,5 +1,6 @@
 """Models of screenings: stored intakes with their assessments and later events."""
 
+import re
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
@@ -18,6 +19,8 @@ def _parse_instant(value: Any) -> Any:
         instant = datetime.fromisoformat(value) if isinstance(value, str) else value
     except ValueError:
         instant = None
+        if re.search(r" \d\d:?\d\d$", value):
+            message += "; in an address + must be written as %2B"
     if not isinstance(instant, datetime) or instant.tzinfo is None:
         raise ValueError(message)
     try:

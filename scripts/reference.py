@@ -13,7 +13,9 @@ from typing import Any
 import typer
 
 from api.cli import main as command_line
-from api.problems import PROBLEM_DEFINITIONS
+from api.field_errors import list_codes
+from api.observability.metrics import Metrics
+from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.settings import Settings
 
 ROOT = Path(__file__).parent.parent
@@ -31,6 +33,7 @@ def main() -> None:
         "settings.md": "\n".join([*describe_settings(), ""]),
         "problems.md": "\n".join([*describe_problems(), ""]),
         "cli.md": "\n".join([*describe_commands(), ""]),
+        "metrics.md": "\n".join([*describe_metrics(), ""]),
     }
     outdated = [name for name, text in pages.items() if read_page(name) != text]
     if "--check" in sys.argv[1:]:
@@ -89,8 +92,8 @@ def describe_settings() -> Iterator[str]:
         "`NOCISCREEN_TOKEN_SECONDS=120` for `token_seconds`. All are optional. A TOML file, named "
         "by `NOCISCREEN_SETTINGS_FILE`, may hold them too, under the names of this page "
         "(`token_seconds = 120`); a variable overrides the file. An unknown name in either is "
-        "refused with the nearest setting. A file with secrets must be readable by the service's "
-        "user alone.",
+        "refused with the nearest setting. Let the service's user and group alone read a file with "
+        "secrets.",
     )
     yield ""
     for name, field in Settings.model_fields.items():
@@ -133,7 +136,26 @@ def describe_problems() -> Iterator[str]:
     )
     yield ""
     for code, kind in sorted(PROBLEM_DEFINITIONS.items(), key=lambda item: (item[1].status, item)):
-        yield from wrap_item(f"`{code}` ({kind.status}, {kind.title}): {kind.meaning}")
+        text = f"`{code}` ({kind.status}, {kind.title}): {kind.meaning} {kind.remedy}"
+        yield from wrap_item(text)
+    yield from begin_section("Codes in errors")
+    for code, meaning in list_codes().items():
+        yield from wrap_item(f'<a id="{code}"></a>`{code}`: {meaning}.')
+
+
+def describe_metrics() -> Iterator[str]:
+    """List the metrics of the service and its workers."""
+    yield from begin_page(
+        "Metrics",
+        "`GET /metrics` of the service, and of a worker with `--health-port`, in Prometheus' text "
+        "format. Counters count since the process started. The levels of what waits are read from "
+        "the database, at most every 15 seconds, and are the same from every process. No label "
+        "holds a patient, a client, an organisation or an id. Sample alert rules and a dashboard: "
+        "[`deploy/monitoring`](../../deploy/monitoring).",
+    )
+    yield ""
+    for name, text in sorted(Metrics().describe().items()):
+        yield from wrap_item(f"`{name}`: {text}")
 
 
 def describe_commands() -> Iterator[str]:

@@ -5,14 +5,14 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from api.auth.route_guard import require_scope
-from api.dependencies import build_id_parameter
+from api.dependencies import LOWER_CASE, build_id_parameter
 from api.security.scopes import OLD_ADMIN_SCOPE, SCOPES, sort_known_scopes
 from api.store.idempotency import IdempotentResponse
 from schemas.base import FrozenModel, Many
 
 OrganisationRoute = require_scope("organisation:admin")
 ClientRoute = require_scope("clients:admin")
-ClientId = Annotated[str, build_id_parameter("client", 1, prefix="c-")]
+ClientId = Annotated[str, build_id_parameter("client", 1, prefix="c-"), LOWER_CASE]
 
 
 Scope = Annotated[

@@ -74,7 +74,8 @@ def admit_caller(request: Request, caller: Caller) -> None:
     quota = find_effective_quotas(caller.quotas, settings).requests_per_minute
     bucket = f"requests {caller.organisation}"
     try:
-        limiter.take(caller.client, own_limit)
+        with _as_client_limit(own_limit):
+            limiter.take(caller.client, own_limit)
         with _as_quota(_REQUESTS):
             limiter.take(bucket, quota)
     finally:
@@ -137,6 +138,16 @@ def hold_upload(request: Request, caller: Caller) -> Iterator[None]:
     finally:
         uploads[caller.organisation] -= 1
         uploads += {}  # drops the organisations without an upload
+
+
+@contextmanager
+def _as_client_limit(per_minute: int) -> Iterator[None]:
+    try:
+        yield
+    except TooManyRequestsProblem as problem:
+        detail = f"Your client's limit of {per_minute} requests a minute is used up."
+        limit = {"limit": per_minute}
+        raise Problem("too_many", detail, headers=problem.headers, extensions=limit) from None
 
 
 @contextmanager

@@ -36,7 +36,11 @@ TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
 
 
 class InvalidClientProblem(Problem):
-    """The client did not authenticate."""
+    """The client did not authenticate, for a reason that only the operator learns."""
+
+    def __init__(self, reason: str, headers: dict[str, str]) -> None:
+        super().__init__("invalid_client", headers=headers)
+        self.reason = reason
 
 
 async def read_token_request(request: Request) -> dict[str, str]:
@@ -58,15 +62,15 @@ def authenticate_client(request: Request, form: dict[str, str]) -> Authenticated
     basic = _read_basic_credentials(request)
     methods = [basic is not None, "client_secret" in form, "client_assertion" in form]
     if methods.count(True) != 1:
-        raise build_client_problem(request)
+        raise build_client_problem(request, "method")
     if "client_assertion" in form:
         return _authenticate_by_assertion(request, form)
     client, secret = basic or (form.get("client_id", ""), form["client_secret"])
     if basic and form.get("client_id", client) != client:
-        raise build_client_problem(request)
+        raise build_client_problem(request, "client_unknown")
     caller = callers.authenticate_secret(store, client, secret)
     if caller is None:
-        raise build_client_problem(request)
+        raise build_client_problem(request, "secret")
     return caller, None
 
 
@@ -74,20 +78,20 @@ def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> Authen
     services = find_services(request)
     store, settings = services.store, services.settings
     if form.get("client_assertion_type") != ASSERTION_TYPE:
-        raise build_client_problem(request)
+        raise build_client_problem(request, "method")
     try:
         algorithm = read_claimed_algorithm(form["client_assertion"])
         assertion = verify_assertion(
             form["client_assertion"],
-            audiences=(settings.public_url + TOKEN_PATH, settings.issuer),
+            audiences=(settings.public_url + TOKEN_PATH, settings.public_url, settings.issuer),
             find_key=partial(_find_key, store, services.jwks_cache, algorithm),
             find_jwks_url=lambda client: (callers.look_up_key_set(store, client) or ("", None))[1],
         )
-    except InvalidAssertionError:
-        raise build_client_problem(request) from None
+    except InvalidAssertionError as error:
+        raise build_client_problem(request, error.reason) from None
     caller = callers.look_up_client(store, assertion.client)
     if caller is None or form.get("client_id", assertion.client) != assertion.client:
-        raise build_client_problem(request)
+        raise build_client_problem(request, "client_unknown")
     return caller, assertion
 
 
@@ -106,11 +110,11 @@ def _read_basic_credentials(request: Request) -> tuple[str, str] | None:
         return None
     auth_scheme, _, credentials = headers[0].partition(" ")
     if len(headers) > 1 or auth_scheme.lower() != "basic":
-        raise build_client_problem(request)
+        raise build_client_problem(request, "method")
     try:
         pair = base64.b64decode(credentials.strip(" "), validate=True).decode("utf-8")
     except (binascii.Error, ValueError):
-        raise build_client_problem(request) from None
+        raise build_client_problem(request, "malformed") from None
     client, _, secret = pair.partition(":")
     return unquote_plus(client), unquote_plus(secret)
 
@@ -141,9 +145,7 @@ def read_unverified_client_id(request: Request, form: dict[str, str]) -> str | N
     return (basic[0] if basic else form.get("client_id", ""))[:100] or None
 
 
-def build_client_problem(request: Request) -> InvalidClientProblem:
+def build_client_problem(request: Request, reason: str) -> InvalidClientProblem:
     """Build the 401 problem that names the attempted scheme (RFC 6749, 5.2)."""
     is_basic = "authorization" in request.headers
-    return InvalidClientProblem(
-        "invalid_client", headers={"WWW-Authenticate": "Basic"} if is_basic else {}
-    )
+    return InvalidClientProblem(reason, {"WWW-Authenticate": "Basic"} if is_basic else {})

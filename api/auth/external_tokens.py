@@ -26,7 +26,6 @@ from schemas.issuer import Issuer
 MAX_ACCESS_TOKEN_SECONDS = 90 * 60
 MAX_HOOK_TOKEN_SECONDS = 5 * 60
 _ALGORITHMS = (*EC_CURVES, *RSA_ALGORITHMS)
-_IGNORED_HEADERS = frozenset({"x5t", "x5t#S256"})
 _MAX_TOKEN_SCOPES = 200
 
 
@@ -55,13 +54,13 @@ class ExternalTokenVerifier:
                 expected = _expect_access_token(registration.issuer)
                 claims = self._verify(token, registration.issuer, expected)
                 return _build_caller(registration, claims)
-        raise build_token_problem()
+        raise build_token_problem("issuer")
 
     def verify_hook_token(self, token: str, url: str) -> EhrCall:
         """Return the EHR call to this address. Raises Problem `invalid_token`, `unavailable`."""
         registration = self._find_issuer("hooks", read_unverified_claims(token), "")
         if registration is None:
-            raise build_token_problem()
+            raise build_token_problem("issuer")
         expected = _expect_hook_token(registration.issuer, url)
         claims = self._verify(token, registration.issuer, expected)
         caller = registration.build_caller(
@@ -83,12 +82,12 @@ class ExternalTokenVerifier:
         find = partial(self._find_key, issuer, read_claimed_algorithm(token))
         try:
             return verify_token(token, find_key=find, expected=expected)
-        except InvalidTokenError:
-            raise build_token_problem() from None
+        except InvalidTokenError as error:
+            raise build_token_problem(error.reason) from None
 
     def _find_key(self, issuer: Issuer, algorithm: Any, kid: str) -> VerifyingKey | None:
         url = issuer.terms.key_set_url
-        if url is None:
+        if issuer.terms.keys or url is None:
             return find_jwk(issuer.terms.keys, kid, algorithm)
         return self._key_sets.find_key(JwksSource(issuer.organisation, url), kid, algorithm)
 
@@ -108,9 +107,18 @@ def read_unverified_claims(token: str) -> dict[str, Any]:
         return {}
 
 
-def build_token_problem() -> Problem:
-    """Build the one problem for every token that fails verification."""
-    return Problem("invalid_token", headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
+class RefusedToken(Problem):
+    """A token is refused, for a reason that only the operator learns, unless `detail` says it."""
+
+    def __init__(self, reason: str, detail: str | None = None) -> None:
+        challenge = {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        super().__init__("invalid_token", detail, headers=challenge)
+        self.reason = reason
+
+
+def build_token_problem(reason: str = "", detail: str | None = None) -> Problem:
+    """Build the problem for every token that fails verification."""
+    return RefusedToken(reason, detail)
 
 
 def _expect_access_token(issuer: Issuer) -> ExpectedToken:
@@ -143,7 +151,7 @@ def _expect_token(issuer: Issuer, max_lifetime_seconds: int, **requirements: Any
         max_lifetime_seconds=max_lifetime_seconds,
         max_expiry_seconds=max_lifetime_seconds + CLOCK_SKEW_SECONDS,
         jwks_url=issuer.terms.key_set_url,
-        ignored_headers=_IGNORED_HEADERS,
+        allow_other_headers=True,
         allow_audience_list=True,
         subject_pattern=PRINTABLE_PATTERN,
     )

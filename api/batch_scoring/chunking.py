@@ -9,11 +9,12 @@ import polars as pl
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.counts.row_keys import encode_row_keys, find_repeated_rows
-from api.batch_scoring.file_formats import BatchFormat
+from api.batch_scoring.file_formats import InputFormat
 from api.batch_scoring.readers.base import FilePiece, ParsedRows, build_faults_frame
 from api.batch_scoring.readers.csv import CsvOptions, read_csv_pieces
 from api.batch_scoring.readers.ndjson import read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
+from api.batch_scoring.readers.table_sources import TableOptions
 from api.store.batches.chunk_content import ChunkContent
 from schemas.batch import PATIENT_REFERENCE
 from scoring.columns import ColumnRules, compile_column_rules
@@ -51,7 +52,7 @@ class BatchUpload(NamedTuple):
 
     file: BinaryIO
     size: int
-    file_format: BatchFormat
+    file_format: InputFormat
     csv: CsvOptions = CsvOptions()
 
 
@@ -147,10 +148,12 @@ def _pieces(
             yield from read_csv_pieces(upload.file, names, upload.csv, **sizes)
         case "ndjson":
             yield from read_ndjson_pieces(upload.file, loaded, names, **sizes)
-        case "parquet":
+        case kind:
+            table = TableOptions(kind, None, upload.csv.header_line, upload.csv.skip_rows)
             yield from read_parquet_pieces(
                 upload.file,
                 names,
+                table=table,
                 size=upload.size,
                 record_bytes=RECORD_BYTES,
                 unpacked_bytes=limits.unpacked_bytes,

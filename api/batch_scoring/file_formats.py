@@ -4,17 +4,21 @@ UnusableInputError    the caller must act: nothing can be read from the input
 """
 
 import glob
-import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from api.batch_scoring.compression import Compression, decompress
+from api.batch_scoring.compression import Compression
 
 BatchFormat = Literal["csv", "ndjson", "parquet"]
+InputFormat = Literal[
+    "csv", "ndjson", "json", "parquet", "feather", "xlsx", "xls", "ods", "sav", "dta", "sas7bdat",
+    "xpt",
+]  # fmt: skip
 STANDARD_STREAM = "-"
-_FORMATS: dict[str, BatchFormat] = {
+OUTPUT_FORMATS = ("csv", "ndjson", "parquet")
+TEXT_FORMATS = ("csv", "ndjson", "json")
+_FORMATS: dict[str, InputFormat] = {
     ".csv": "csv",
     ".tsv": "csv",
     ".txt": "csv",
@@ -22,7 +26,30 @@ _FORMATS: dict[str, BatchFormat] = {
     ".jsonl": "ndjson",
     ".parquet": "parquet",
     ".pq": "parquet",
+    ".json": "json",
+    ".feather": "feather",
+    ".arrow": "feather",
+    ".xlsx": "xlsx",
+    ".xlsm": "xlsx",
+    ".xls": "xls",
+    ".ods": "ods",
+    ".sav": "sav",
+    ".zsav": "sav",
+    ".dta": "dta",
+    ".sas7bdat": "sas7bdat",
+    ".xpt": "xpt",
 }
+_MARKS = (
+    (b"PK\x03\x04", "a ZIP archive or a workbook: name it .zip, .xlsx or .ods"),
+    (b"\xd0\xcf\x11\xe0", "an Excel 97 workbook: name it .xls"),
+    (b"PAR1", "a Parquet file: name it .parquet"),
+    (b"ARROW1", "an Arrow file: name it .feather"),
+    (b"$FL", "an SPSS file: name it .sav"),
+    (b"<stata_dta>", "a Stata file: name it .dta"),
+    (b"\x1f\x8b", "compressed by gzip: name it .csv.gz"),
+    (b"\x28\xb5\x2f\xfd", "compressed by Zstandard: name it .csv.zst"),
+    (b"%PDF", "a PDF document: export the table as CSV"),
+)
 _COMPRESSIONS: dict[str, Compression] = {".gz": "gzip", ".zst": "zstd"}
 
 
@@ -40,7 +67,7 @@ class UnusableInputError(Exception):
 class FileFormat(NamedTuple):
     """The format of a file and its compression."""
 
-    format: BatchFormat
+    format: InputFormat
     compression: Compression | None
 
 
@@ -50,18 +77,51 @@ def detect_format(name: str, override: str | None = None) -> FileFormat:
     compression = _COMPRESSIONS.get(suffixes[-1].lower()) if suffixes else None
     rest = suffixes[:-1] if compression else suffixes
     kind = _FORMATS.get(rest[-1].lower()) if rest else None
-    if kind is None or (compression and kind == "parquet"):
+    if kind is None or (compression and kind not in TEXT_FORMATS):
         raise UnusableInputError(
-            "unknown file format: use .csv, .ndjson or .parquet (.csv and .ndjson also with .gz or "
-            ".zst), or pass --format and --output-format"
+            f"{name}: unknown file format. These are read: {' '.join(_FORMATS)}, text also with "
+            ".gz or .zst, and .zip; --format names the format of another file"
         )
     return FileFormat(kind, compression)
 
 
+def detect_output_format(name: str, override: str | None = None) -> FileFormat:
+    """Return format and compression of a file to be written."""
+    file_format = detect_format(name, override)
+    if file_format.format not in OUTPUT_FORMATS:
+        raise UnusableInputError(
+            f"{name}: results are written as {', '.join(OUTPUT_FORMATS)}; name one of these, or "
+            "pass --output-format"
+        )
+    return file_format
+
+
+def is_readable_name(name: str) -> bool:
+    """Return whether files of this name are read."""
+    try:
+        detect_format(name)
+    except UnusableInputError:
+        return False
+    return True
+
+
+def describe_content(start: bytes) -> str | None:
+    """Return what a file is by its first bytes if it is surely no text; otherwise None."""
+    return next((name for mark, name in _MARKS if start.startswith(mark)), None)
+
+
 def expand_pattern(pattern: str) -> tuple[str, ...]:
-    """Return the files that a name or a pattern matches, sorted; `-` is standard input."""
+    """Return the files that a name, folder or pattern matches, sorted; `-` is standard input.
+
+    In a folder these are all files with a known name, also in its folders, unless hidden.
+    """
     if pattern == STANDARD_STREAM or Path(pattern).is_file():
         return (pattern,)
+    if Path(pattern).is_dir():
+        files = tuple(sorted(_list_folder(Path(pattern))))
+        if not files:
+            raise UnusableInputError(f"{pattern}: the folder has no file of a known format")
+        return files
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - patterns may be absolute
     files = tuple(sorted(name for name in names if Path(name).is_file()))
     if not files:
@@ -69,14 +129,13 @@ def expand_pattern(pattern: str) -> tuple[str, ...]:
     return files
 
 
-@contextmanager
-def open_input(name: str, compression: Compression | None) -> Iterator[BinaryIO]:
-    """Open a file and decompress it as it is read. Raises OSError if it cannot be opened."""
-    if name == STANDARD_STREAM:
-        yield decompress(sys.stdin.buffer, compression)
-        return
-    with Path(name).open("rb") as stream:
-        yield decompress(stream, compression)
+def _list_folder(folder: Path) -> Iterator[str]:
+    for file in folder.rglob("*"):
+        steps = file.relative_to(folder).parts
+        is_hidden = any(step.startswith((".", "_")) for step in steps)
+        is_readable = is_readable_name(file.name) or file.suffix == ".zip"
+        if file.is_file() and is_readable and not is_hidden:
+            yield str(file)
 
 
 def describe_unknown(places: Sequence[int], total: int, noun: str) -> str:

@@ -1,54 +1,92 @@
 """Finds the input files of a run and reads them in pieces."""
 
 import os
+import shutil
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple, cast
 
 from api.batch_scoring.column_names import ColumnNames
-from api.batch_scoring.compression import DamagedInputError
+from api.batch_scoring.compression import DamagedInputError, decompress
 from api.batch_scoring.file_formats import (
     STANDARD_STREAM,
+    TEXT_FORMATS,
     FileFormat,
     UnusableInputError,
     detect_format,
     expand_pattern,
-    open_input,
+    is_readable_name,
 )
 from api.batch_scoring.readers.base import FilePiece
 from api.batch_scoring.readers.csv import CsvOptions, read_csv_pieces
+from api.batch_scoring.readers.json_array import open_json_array
 from api.batch_scoring.readers.ndjson import read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
+from api.batch_scoring.readers.table_sources import TableOptions
 from scoring.compiled_rulebook import LoadedRulebook
 
 
 class InputFile(NamedTuple):
-    """One input; `label` is its name in problems, None if it is the only input."""
+    """One input; `label` is its name in problems, None if it is the only input.
+
+    `member` is its name in a ZIP archive.
+    """
 
     name: str
     file_format: FileFormat
     label: str | None
+    member: str | None = None
 
 
 class ReadOptions(NamedTuple):
     """How input files are read; sizes that are None are the usual ones."""
 
     csv: CsvOptions = CsvOptions()
+    sheet: str | None = None
     block_bytes: int | None = None
     record_bytes: int | None = None
 
 
 def find_input_files(source: str, input_format: str | None) -> list[InputFile]:
-    """Return the files that a name or pattern matches. Raises UnusableInputError."""
-    names = expand_pattern(source)
-    several = len(names) > 1
-    return [
-        InputFile(name, detect_format(name, input_format), Path(name).name if several else None)
-        for name in names
+    """Return the files of a name, folder, pattern or ZIP archive. Raises UnusableInputError."""
+    files = [
+        InputFile(name, detect_format(member or name, input_format), None, member)
+        for name in expand_pattern(source)
+        for member in _list_members(name)
     ]
+    if len(files) == 1:
+        return files
+    root = Path(source) if Path(source).is_dir() else None
+    return [file._replace(label=_label(file, root)) for file in files]
+
+
+def _list_members(name: str) -> list[str | None]:
+    """Return the readable members of a ZIP archive; of another file None."""
+    if not name.lower().endswith(".zip"):
+        return [None]
+    try:
+        with zipfile.ZipFile(name) as archive:
+            members = [
+                member
+                for member in archive.namelist()
+                if is_readable_name(member) and not member.startswith(("__MACOSX", "."))
+            ]
+    except zipfile.BadZipFile:
+        raise UnusableInputError(f"{name}: is no ZIP archive, or is cut off or damaged") from None
+    if not members:
+        raise UnusableInputError(f"{name}: the archive has no file of a known format")
+    return [*members]
+
+
+def _label(file: InputFile, root: Path | None) -> str:
+    path = Path(file.name)
+    name = path.relative_to(root).as_posix() if root else path.name
+    return f"{name}/{file.member}" if file.member else name
 
 
 def read_pieces(
@@ -90,30 +128,51 @@ def _naming_file(file: InputFile) -> Iterator[None]:
         raise UnusableInputError(f"{name}: {error}", option=error.option) from None
     except DamagedInputError as error:
         raise UnusableInputError(f"{name}: {error}") from None
+    except (zipfile.BadZipFile, zlib.error):
+        raise UnusableInputError(f"{name}: is cut off or damaged; fetch it again") from None
 
 
 def _read_file(
     file: InputFile, loaded: LoadedRulebook, names: ColumnNames, options: ReadOptions
 ) -> Iterator[FilePiece]:
-    if file.file_format.format == "parquet":
-        yield from _read_parquet(file, names)
+    if file.file_format.format not in TEXT_FORMATS:
+        yield from _read_table(file, names, options)
         return
     sizes = {"block_bytes": options.block_bytes, "record_bytes": options.record_bytes}
-    with open_input(file.name, file.file_format.compression) as stream:
-        if file.file_format.format == "csv":
-            yield from read_csv_pieces(stream, names, options.csv, **sizes)
-        else:
-            yield from read_ndjson_pieces(stream, loaded, names, **sizes)
+    with _open_member(file) as raw:
+        stream = decompress(raw, file.file_format.compression)
+        match file.file_format.format:
+            case "csv":
+                yield from read_csv_pieces(stream, names, options.csv, **sizes)
+            case "json":
+                lines = open_json_array(stream)
+                yield from read_ndjson_pieces(lines, loaded, names, **sizes)
+            case _:
+                yield from read_ndjson_pieces(stream, loaded, names, **sizes)
 
 
-def _read_parquet(file: InputFile, names: ColumnNames) -> Iterator[FilePiece]:
-    if file.name != STANDARD_STREAM:
+def _read_table(file: InputFile, names: ColumnNames, options: ReadOptions) -> Iterator[FilePiece]:
+    kind = file.file_format.format
+    table = TableOptions(kind, options.sheet, options.csv.header_line, options.csv.skip_rows)
+    if file.name != STANDARD_STREAM and file.member is None:
         size = Path(file.name).stat().st_size
-        yield from read_parquet_pieces(file.name, names, size=size)
+        yield from read_parquet_pieces(file.name, names, size=size, table=table)
         return
-    with TemporaryDirectory() as folder:
-        copy = Path(folder) / "in.parquet"
+    with TemporaryDirectory() as folder, _open_member(file) as source:
+        copy = Path(folder) / f"in.{kind}"
         with copy.open("wb") as stream:
-            while piece := sys.stdin.buffer.read(1024 * 1024):
-                stream.write(piece)
-        yield from read_parquet_pieces(str(copy), names, size=copy.stat().st_size)
+            shutil.copyfileobj(source, stream)
+        yield from read_parquet_pieces(str(copy), names, size=copy.stat().st_size, table=table)
+
+
+@contextmanager
+def _open_member(file: InputFile) -> Iterator[BinaryIO]:
+    """Open a file, a member of a ZIP archive, or standard input."""
+    if file.name == STANDARD_STREAM:
+        yield sys.stdin.buffer
+    elif file.member is None:
+        with Path(file.name).open("rb") as stream:
+            yield stream
+    else:
+        with zipfile.ZipFile(file.name) as archive, archive.open(file.member) as member:
+            yield cast("BinaryIO", member)

@@ -30,7 +30,7 @@ from api.batch_scoring.file_formats import (
     STANDARD_STREAM,
     FileFormat,
     UnusableInputError,
-    detect_format,
+    detect_output_format,
 )
 from api.batch_scoring.input_files import (
     InputFile,
@@ -82,7 +82,7 @@ def run_batch(
         raise UnusableInputError("--resume is not possible with standard input")
     inputs = find_input_files(batch.source, batch.input_format)
     refuse_same_files([file.name for file in inputs], [batch.output])
-    output = detect_format(batch.output, batch.output_format)
+    output = detect_output_format(batch.output, batch.output_format)
     if batch.output == STANDARD_STREAM and output.format == "parquet":
         with TemporaryDirectory() as folder:
             file = Path(folder) / "out.parquet"
@@ -203,7 +203,7 @@ def _encode(results: pl.DataFrame, output: FileFormat, *, first: bool) -> bytes:
             return compress_member(encode_csv(results, header=first), output.compression)
         case "ndjson":
             return compress_member(encode_ndjson(results), output.compression)
-        case "parquet":
+        case _:
             return encode_ipc(results)
 
 

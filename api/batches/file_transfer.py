@@ -8,10 +8,11 @@ from fastapi import Request
 
 from api.auth.request_context import RequestContext
 from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
-from api.batch_scoring.file_formats import BatchFormat
+from api.batch_scoring.file_formats import BatchFormat, InputFormat
 from api.batch_scoring.readers.text_decoding import find_encoding
 from api.batch_scoring.result_stream import MEDIA_TYPES
-from api.http.content_negotiation import negotiate_media_type
+from api.http.content_negotiation import build_format_problem, negotiate_media_type
+from api.http.request_body import build_size_problem
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import chunks as batch_chunks
@@ -26,16 +27,23 @@ _ACCEPTED_TYPES: dict[str, BatchFormat] = {
     "application/jsonl": "ndjson",
     "application/vnd.apache.parquet": "parquet",
 }
+_TABLE_TYPES: dict[str, InputFormat] = {
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": "xlsx",
+    "application/vnd.ms-excel": "xls",
+    "application/vnd.oasis.opendocument.spreadsheet": "ods",
+    "application/vnd.apache.arrow.file": "feather",
+}
 RETRY_AFTER_SECONDS = "2"
 """Seconds after which a client may ask for the progress again (`Retry-After`)."""
 
 
-def parse_upload_format(request: Request) -> BatchFormat:
+def parse_upload_format(request: Request) -> InputFormat:
     """Return the format of the upload's media type. Raises Problem `unsupported_media_type`."""
     media_types = request.headers.getlist("content-type")
     media_type, _, rest = (media_types[0] if len(media_types) == 1 else "").partition(";")
     charset = re.sub(r"\s|\"", "", rest.lower())
-    file_format = _ACCEPTED_TYPES.get(media_type.strip().lower())
+    name = media_type.strip().lower()
+    file_format = _ACCEPTED_TYPES.get(name) or _TABLE_TYPES.get(name)
     if (
         file_format is None
         or (charset and find_encoding(charset.removeprefix("charset=")) is None)
@@ -43,9 +51,9 @@ def parse_upload_format(request: Request) -> BatchFormat:
     ):
         raise Problem(
             "unsupported_media_type",
-            "Send text/csv (UTF-8, or another charset named in the type), application/x-ndjson or "
-            "application/vnd.apache.parquet, "
-            "without content encoding.",
+            "Send text/csv (UTF-8, or another charset named in the type), application/x-ndjson, "
+            "application/vnd.apache.parquet, an Arrow file, or a workbook of Excel or OpenDocument "
+            "under its own type, without content encoding.",
         )
     return file_format
 
@@ -74,10 +82,10 @@ async def receive_upload(request: Request, settings: Settings) -> EncryptedTempF
 async def _write_body(file: EncryptedTempFile, request: Request, limit: int) -> None:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared[:18]) > limit:
-        raise Problem("too_large", headers={"Connection": "close"})
+        raise build_size_problem(limit, "NOCISCREEN_MAX_BATCH_BYTES")
     async for piece in request.stream():
         if file.size + len(piece) > limit:
-            raise Problem("too_large", headers={"Connection": "close"})
+            raise build_size_problem(limit, "NOCISCREEN_MAX_BATCH_BYTES")
         file.append(piece)
 
 
@@ -88,7 +96,7 @@ def negotiate_format(accept: str | None) -> BatchFormat:
         accept, map(MEDIA_TYPES.__getitem__, OFFERED_FORMATS), aliases
     )
     if media_type is None:
-        raise Problem("not_acceptable")
+        raise build_format_problem(map(MEDIA_TYPES.__getitem__, OFFERED_FORMATS))
     return _ACCEPTED_TYPES[media_type]
 
 

@@ -20,6 +20,7 @@ from api.cli.commands import (
     token,
     worker,
 )
+from api.cli.demo import commands as demo
 from api.cli.doctor import command as doctor
 
 _FORMER_NAMES = {
@@ -47,8 +48,8 @@ main = typer.Typer(
 )
 
 
-def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes the option
-    if requested:
+def _print_version(*, is_asked: bool) -> None:
+    if is_asked:
         from importlib.metadata import version
 
         typer.echo(f"nociscreen {version('nociscreen')}")
@@ -56,16 +57,19 @@ def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes the 
 
 
 @main.callback()
-def _options(
+def read_common_options(
     *,
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            is_eager=True,
+            callback=lambda is_asked: _print_version(is_asked=is_asked),
+            help="Print the release and exit.",
         ),
     ] = False,
 ) -> None:
-    del version
+    """Screening for nociplastic pain: decision support for clinicians, never a diagnosis."""
 
 
 main.command()(batch.batch)
@@ -90,6 +94,7 @@ for _command in (
     main.command()(_command)
 main.add_typer(rulebooks.commands, name="rulebook")
 main.add_typer(admin.commands, name="admin")
+main.add_typer(demo.commands, name="demo")
 main.add_typer(audit.commands, name="audit")
 main.add_typer(keys.commands, name="keys")
 main.add_typer(links.commands, name="link")

@@ -46,8 +46,11 @@ def load_settings() -> "Settings":
 
 def _describe_setting_fault(fault: Any) -> str:
     """Return one line; a fault of several settings together names them itself."""
+    from api.field_errors import describe_fault
+
+    detail = describe_fault(fault).detail
     if not fault["loc"]:
-        return str(fault["msg"]).removeprefix("Value error, ")
+        return detail
     import os
 
     from api.settings import read_settings_file
@@ -55,17 +58,20 @@ def _describe_setting_fault(fault: Any) -> str:
     name = str(fault["loc"][0]).upper().removeprefix("NOCISCREEN_")
     file = os.environ.get("NOCISCREEN_SETTINGS_FILE")
     if file and f"NOCISCREEN_{name}" not in os.environ and name.lower() in read_settings_file(file):
-        return f"{file}: {name.lower()}: {fault['msg']}"
-    return f"NOCISCREEN_{name}: {fault['msg']}"
+        return f"{file}: {name.lower()}: {detail}"
+    return f"NOCISCREEN_{name}: {detail}"
 
 
 @contextmanager
 def open_configured_store(
-    settings: "Settings | None" = None, *, may_be_unsettled: bool = False
+    settings: "Settings | None" = None,
+    *,
+    may_be_unsettled: bool = False,
+    may_create: bool = False,
 ) -> Iterator["Store"]:
     """Open the configured store and close it afterwards; exit 2 if the store raises an error.
 
-    Exit 69 if no database server answers.
+    Exit 69 if no database server answers. Only a command that `may_create` creates or upgrades it.
     """
     from pydantic import ValidationError
 
@@ -79,7 +85,12 @@ def open_configured_store(
     try:
         try:
             with suppress_logging():
-                store = open_store(settings, print_note, may_be_unsettled=may_be_unsettled)
+                store = open_store(
+                    settings,
+                    print_note,
+                    may_be_unsettled=may_be_unsettled,
+                    may_create=may_create,
+                )
         except OSError as error:
             fail(f"the store cannot be opened: {error.filename or ''}: {error.strerror}")
         try:
@@ -98,6 +109,17 @@ def open_configured_store(
             fail(_describe_key_ring_error(settings, cause))
         problem = convert_error(error)
         fail(f"{problem.definition.title}: {problem.detail}")
+
+
+def require_store(settings: "Settings") -> None:
+    """Exit 2 if the embedded database does not exist, before anything else is created."""
+    from api.store.database.engine import DatabaseError
+    from api.store.operations.startup import require_database_file
+
+    try:
+        require_database_file(settings)
+    except DatabaseError as error:
+        fail(str(error))
 
 
 def _describe_key_ring_error(settings: "Settings", error: "KeyRingError") -> str:
@@ -138,14 +160,12 @@ def refuse_invalid_input() -> Iterator[None]:
 
 def _describe_faults(error: "ValidationError") -> str:
     """Return one line per field, which never repeats the input."""
-    from schemas.text import READABLE
+    from api.field_errors import describe_fault
 
-    lines = []
-    for fault in error.errors(include_input=False, include_url=False):
-        is_text_rule = fault.get("ctx", {}).get("pattern") == READABLE
-        expected = "must not contain control characters" if is_text_rule else fault["msg"]
-        lines.append(f"{'.'.join(map(str, fault['loc']))}: {expected}")
-    return "\n".join(lines)
+    return "\n".join(
+        f"{'.'.join(map(str, fault['loc']))}: {describe_fault(fault).detail}"
+        for fault in error.errors(include_input=False, include_url=False)
+    )
 
 
 def collect_changes(**options: Any) -> dict[str, Any]:

@@ -160,8 +160,10 @@ def _call_open_route(app: FastAPI, operation: OpenApiObject) -> Any:
         for parameter in operation.get("parameters", ())
         if parameter["in"] == "path"
     }
-    if "rulebooks" in inspect.signature(endpoint).parameters:
-        arguments["rulebooks"] = find_app_services(app).catalogue
+    services = find_app_services(app)
+    known_arguments = {"rulebooks": services.catalogue, "settings": services.settings}
+    for name in known_arguments.keys() & inspect.signature(endpoint).parameters.keys():
+        arguments[name] = known_arguments[name]
     answer = endpoint(**arguments)
     if isinstance(answer, Response):
         return json.loads(bytes(answer.body))

@@ -4,9 +4,13 @@ Adds the security schemes, the error responses common to all routes, and example
 responses for each operation.
 """
 
+from copy import deepcopy
+
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from api.contract.conventions import complete_document, rename_versioned
+from api.contract.member_descriptions import describe_members
 from api.contract.operation_examples import OpenApiObject, attach_examples
 from api.fhir.http import outcome_responses
 from api.http.error_responses import error_responses
@@ -55,7 +59,7 @@ RATE_LIMIT_HEADERS = {
 
 def build_openapi(app: FastAPI) -> OpenApiObject:
     """Return the complete OpenAPI document of the application."""
-    document = get_openapi(
+    described = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
@@ -64,6 +68,7 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         servers=[{"url": "/"}],
     )
+    document = deepcopy(described)  # parts of it belong to the routes, which applications share
     components = document["components"]
     components["securitySchemes"] = {
         "token": TOKEN_SCHEME,
@@ -72,7 +77,7 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
     }
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     components["schemas"].update(problem.pop("$defs"))
-    components["headers"] = RATE_LIMIT_HEADERS
+    components["headers"] = dict(RATE_LIMIT_HEADERS)
     components["schemas"][ProblemBody.__name__] = problem
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
@@ -81,7 +86,9 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
             _add_error_responses(operation, fhir=path.startswith("/fhir"))
             _add_rate_limit_headers(operation)
             attach_examples(app, operation)
-    return document
+    complete_document(document)
+    describe_members(components["schemas"])
+    return rename_versioned(document)
 
 
 def _add_error_responses(operation: OpenApiObject, *, fhir: bool) -> None:

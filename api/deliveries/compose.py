@@ -118,7 +118,8 @@ def _compose_bundle(
         misfits = (DestinationMisfit(code="no_withdrawal", place="event", detail=detail),)
     url = "" if report else build_report_url(context, request)
     transaction = build_transaction(context, request, report.content if report else None, url)
-    return ComposedPayload(_encode_json(transaction), FHIR_JSON, misfits)
+    misfits = (*misfits, *transaction.misfits)
+    return ComposedPayload(_encode_json(transaction.bundle), FHIR_JSON, misfits)
 
 
 def _compose_json(

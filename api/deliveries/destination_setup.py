@@ -5,7 +5,7 @@ Secrets are returned once, when they are created.
 
 from typing import Annotated, Any
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, computed_field
 
 from api.deliveries.preview import check_destination
 from api.deliveries.transports.webhook import generate_webhook_secret
@@ -62,7 +62,17 @@ class DestinationChange(FrozenModel):
 class DestinationWithSecret(Destination):
     """A destination with its new webhook secret, which is shown only once."""
 
-    webhook_secret: str | None
+    secret: str | None = Field(
+        description="The secret that signs webhooks, shown only this once; null for other profiles."
+    )
+
+    @computed_field(  # type: ignore[prop-decorator]
+        json_schema_extra={"deprecated": True}, description="The former name of `secret`."
+    )
+    @property
+    def webhook_secret(self) -> str | None:
+        """Return the secret."""
+        return self.secret
 
 
 def add_destination(work: Transaction, new_destination: NewDestination) -> DestinationWithSecret:
@@ -83,7 +93,7 @@ def add_destination(work: Transaction, new_destination: NewDestination) -> Desti
     )
     work.audit("administer", "destination", destination_id)
     destination = destinations.find_destination(work, destination_id)
-    return DestinationWithSecret(**dict(destination), webhook_secret=secret)
+    return DestinationWithSecret(**dict(destination), secret=secret)
 
 
 def change_destination(
@@ -114,7 +124,7 @@ def rotate_webhook_secret(work: Transaction, destination_id: str) -> Destination
     destinations.update_destination(work, destination_id, {}, content)
     work.audit("rotate", "destination", destination_id)
     destination = destinations.find_destination(work, destination_id)
-    return DestinationWithSecret(**dict(destination), webhook_secret=secret)
+    return DestinationWithSecret(**dict(destination), secret=secret)
 
 
 def _build_secrets(new_destination: NewDestination) -> DestinationSecrets:

@@ -216,7 +216,7 @@ class DeliverySender:
         with self._store.transaction(self._actor(waiting)) as work:
             dispatch.end_attempt(work, delivery, number, ending)
             work.audit("deliver", "delivery", delivery.id, outcome=result.outcome)
-        self._store.metrics.record_delivery_attempt(result.outcome, parked=parked)
+        self._store.metrics.record_delivery_attempt(result.outcome)
         if parked:
             _log.warning(
                 "delivery parked",

@@ -37,6 +37,10 @@ class RendererPool:
         self._seconds = seconds
         self._memory = memory
         self._finalizer = weakref.finalize(self, _kill_all, self._idle)
+        self._counting = threading.Lock()
+        self.in_progress = 0
+        """How many documents are rendered or queued."""
+        self.on_rendered: Callable[[float], None] = _ignore
 
     def render(self, document: Document, meter: Callable[[float], None] = _ignore) -> bytes:
         """Return the PDF of the document, and tell `meter` the seconds that its process took.
@@ -45,12 +49,18 @@ class RendererPool:
         `report_stopped` if the document takes too much time or memory.
         """
         job = document.model_dump_json().encode("utf-8", "replace")
-        with self._acquire(self._places, 0), self._acquire(self._workers, self._seconds):
+        with (
+            self._acquire(self._places, 0),
+            self._count(),
+            self._acquire(self._workers, self._seconds),
+        ):
             started_at = time.monotonic()
             try:
                 return self._render(job)
             finally:
-                meter(time.monotonic() - started_at)
+                seconds = time.monotonic() - started_at
+                self.on_rendered(seconds)
+                meter(seconds)
 
     def close(self) -> None:
         """End every process; also happens when the renderer is garbage-collected."""
@@ -76,6 +86,16 @@ class RendererPool:
             process = None
         self._idle.put(process)
         return pdf
+
+    @contextmanager
+    def _count(self) -> Iterator[None]:
+        with self._counting:
+            self.in_progress += 1
+        try:
+            yield
+        finally:
+            with self._counting:
+                self.in_progress -= 1
 
     @contextmanager
     def _acquire(self, semaphore: threading.BoundedSemaphore, seconds: float) -> Iterator[None]:

@@ -3,8 +3,13 @@
 from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import Depends, Path, Query, Request
+from pydantic import BeforeValidator
 
-from api.http.content_negotiation import negotiate_media_type
+from api.http.content_negotiation import (
+    build_format_problem,
+    negotiate_language,
+    negotiate_media_type,
+)
 from api.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemBody
 from reports.formats import MEDIA_TYPES, SUFFIXES, DocumentKind, ReportFormat
 from reports.phrases import list_languages
@@ -34,7 +39,32 @@ class DocumentRequest(NamedTuple):
 
 Language: Any = Literal[list_languages()]
 AudienceParameter = Annotated[DocumentKind, Query(examples=["clinician"])]
-LocaleParameter = Annotated[Language | None, Query(examples=["en"])]
+
+
+def _drop_region(locale: object) -> object:
+    """Return the language of a locale such as `de-AT` (RFC 4647, lookup)."""
+    return locale.replace("_", "-").partition("-")[0].lower() if isinstance(locale, str) else locale
+
+
+LocaleParameter = Annotated[
+    Language | None,
+    BeforeValidator(_drop_region),
+    Query(
+        description="The language, with or without a region (`de-AT`). Default: what "
+        "`Accept-Language` prefers, else the locale of the letterhead.",
+        examples=["en"],
+    ),
+]
+
+
+async def _choose_locale(request: Request, locale: LocaleParameter = None) -> str | None:
+    accepted = request.headers.get("accept-language")
+    if locale is not None or not accepted or accepted.strip() == "*":
+        return locale
+    return negotiate_language(accepted, list_languages())
+
+
+ChosenLocale = Annotated[str | None, Depends(_choose_locale)]
 EditionParameter = Annotated[
     Edition,
     Query(
@@ -50,7 +80,7 @@ def negotiate_report_format(accept: str | None) -> ReportFormat:
     """Return the format that `Accept` prefers; PDF if it accepts all. Raises Problem 406."""
     media_type = negotiate_media_type(accept, _OFFERED_MEDIA_TYPES, _ALIASES)
     if media_type is None:
-        raise Problem("not_acceptable")
+        raise build_format_problem(_OFFERED_MEDIA_TYPES)
     return _OFFERED_MEDIA_TYPES[media_type]
 
 
@@ -64,8 +94,8 @@ def find_format_by_suffix(suffix: str) -> ReportFormat:
 
 async def _by_accept(
     request: Request,
+    locale: ChosenLocale,
     document: AudienceParameter = "clinician",
-    locale: LocaleParameter = None,
     edition: EditionParameter = "full",
 ) -> DocumentRequest:
     report_format = negotiate_report_format(request.headers.get("accept"))
@@ -74,16 +104,14 @@ async def _by_accept(
 
 async def _by_suffix(
     suffix: SuffixParameter,
+    locale: ChosenLocale,
     document: AudienceParameter = "clinician",
-    locale: LocaleParameter = None,
     edition: EditionParameter = "full",
 ) -> DocumentRequest:
     return DocumentRequest(find_format_by_suffix(f".{suffix}"), document, locale, edition)
 
 
-async def _as_note(
-    locale: LocaleParameter = None, edition: EditionParameter = "full"
-) -> DocumentRequest:
+async def _as_note(locale: ChosenLocale, edition: EditionParameter = "full") -> DocumentRequest:
     return DocumentRequest("note", "clinician", locale, edition)
 
 

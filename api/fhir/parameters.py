@@ -14,12 +14,6 @@ from api.fhir.resources.document_reference import ReportType
 from api.problems import Problem
 from schemas.text import READABLE
 
-_NO_BAR = f"[^|{READABLE.removeprefix('^[^').removesuffix(']*$')}]"
-_TOKEN_PATTERN = rf"^({_NO_BAR}*\|)?{_NO_BAR}+$"
-"""Pattern of `system|value` or a value alone, in readable characters."""
-_IDENTIFIER_PATTERN = rf"^{_NO_BAR}*\|{_NO_BAR}+$"
-"""Pattern of `system|value`, or `|value` for an identifier without a system."""
-
 
 def _require_pattern(pattern: str) -> AfterValidator:
     """Return a validator that raises Problem `not_found` for an id of another form."""
@@ -105,61 +99,6 @@ AuditPageSize = Annotated[int, _page_size(1000)]
 _PAGE = "The cursor from the `next` link of a page."
 PagePosition = Annotated[
     int, Query(alias="_page", ge=0, le=10**15 - 1, description=_PAGE, examples=[0])
-]
-PageCursor = Annotated[
-    str | None,
-    Query(
-        alias="_page",
-        min_length=1,
-        max_length=4000,
-        description=f"{_PAGE} No other parameter may be given.",
-    ),
-]
-PatientFilter = Annotated[
-    str | None,
-    Query(
-        max_length=200,
-        pattern=rf'^(https?://[!"$->@-~]+/)?(Patient/)?{ID_PATTERN}$',
-        description="An id, or a literal reference to a Patient. URLs are often logged: to search "
-        "for a patient by identifier, prefer the form of `_search`.",
-        examples=["Patient/p1"],
-    ),
-]
-PatientIdentifierFilter = Annotated[
-    str | None,
-    Query(
-        alias="patient:identifier",
-        max_length=200,
-        pattern=_TOKEN_PATTERN,
-        description="`system|value`, or a value in any system.",
-        examples=["urn:oid:1.2.3|MRN-0042"],
-    ),
-]
-ScreeningIdFilter = Annotated[
-    str | None,
-    Query(
-        alias="_id",
-        pattern=r"^[0-9a-f-]{36}$",
-        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
-    ),
-]
-IdentifierFilter = Annotated[
-    str | None,
-    Query(
-        max_length=401,
-        pattern=_IDENTIFIER_PATTERN,
-        description="`system|value`, or `|value` for an identifier without a system.",
-        examples=["urn:oid:1.2.3.4|response-1"],
-    ),
-]
-QuestionnaireFilter = Annotated[
-    str | None,
-    Query(
-        max_length=400,
-        pattern=READABLE,
-        description="`url|version` of a questionnaire, or its `url` for all versions.",
-        examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic|1.0.0"],
-    ),
 ]
 FormIdFilter = Annotated[
     str | None, Query(alias="_id", pattern=f"^{ID_PATTERN}$", examples=["nociplastic"])

@@ -1,92 +1,107 @@
-"""Searches screenings for FHIR: filters, matching lineages, pages of results."""
+"""Searches screenings for FHIR: matching lineages, pages of results."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Annotated, NamedTuple
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from inspect import Parameter, signature
+from typing import Annotated, Any, NamedTuple
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import Depends, Request, Response
+from fastapi import Query, Request, Response
+from pydantic import Field
 
 from api.auth.request_context import RequestContext
 from api.fhir.elements import CanonicalUrls, Resource
 from api.fhir.http import send_resource
-from api.fhir.parameters import (
-    PageCursor,
-    PageSize,
-    PatientFilter,
-    PatientIdentifierFilter,
-    ScreeningIdFilter,
-)
 from api.fhir.resources.bundle import build_searchset
-from api.problems import FieldError, Problem
+from api.fhir.search_parameters import PARAMETERS
+from api.fhir.search_query import (
+    IDENTIFIER_NAMES,
+    NEWEST_FIRST,
+    PATIENT_NAMES,
+    REPEATABLE,
+    SHOWN_BY,
+    ScreeningSearch,
+    read_search,
+    refuse,
+    restore_search,
+)
+from api.fhir.search_result import is_match, list_included_types, show_part, sort_resources
 from api.store.errors import NotFoundError
 from api.store.screenings import screenings
 from api.store.screenings import search as screening_search
 from api.store.screenings.versions import find_first_version_id, list_versions
 from api.store.transaction import Transaction
-from schemas.screening import PatientFilters, Screening
+from schemas.screening import Screening
+from schemas.text import READABLE
+
+MAX_SEALED_PREFIX = 1000
+"""How many screenings a search reads at most that the store cannot filter or sort by itself."""
+MAX_COUNTED = 100_000
+_COUNTED_PAGE = 1000
+_TOO_MANY = "would read too many screenings: narrow the search, best by patient"
+_SEALED_PREFIX = "~"
+"""What a cursor begins with that continues a search by its parameters."""
+_PAGE = 100
+_COMMON = {
+    "_id": "Ids, separated by commas.",
+    **dict.fromkeys(
+        PATIENT_NAMES,
+        "An id, or a literal reference to a Patient. URLs are often logged: to search for a "
+        "patient by identifier, prefer the form of `_search`.",
+    ),
+    **dict.fromkeys(IDENTIFIER_NAMES, "`system|value`, or a value in any system."),
+    "_count": "The maximum number of matches on a page, up to 1000; 0 for the total alone.",
+    "_page": "The cursor from the `next` link of a page. No other filter may be given.",
+    "_sort": "The element to sort by, with `-` in front for the latest first.",
+    "_summary": "`true`, `text`, `data`, `count` or `false`.",
+    "_elements": "The elements to show, separated by commas.",
+    "_total": "`accurate`, `estimate` (the same here) or `none`.",
+    "_include": "A reference to follow, such as `Observation:derived-from`.",
+    "_revinclude": "A reference to this type to follow back, such as `Provenance:target`.",
+    "_pretty": "Has no effect.",
+}
+_TOKEN_KINDS = {
+    "token": "`code`, `system|code` or `|code`",  # nosec B105 - no password
+    "reference": "`Type/id` or an id",
+    "date": "a date with a prefix such as `ge`",
+}
 
 
-class ScreeningSearch(NamedTuple):
-    """A search: its filters, page size and cursor, and the parameters as the client sent them."""
+def build_search_reader(
+    resource_type: str, *more: str
+) -> Callable[..., Coroutine[Any, Any, ScreeningSearch]]:
+    """Return a dependency that reads a search of this type, with its parameters declared."""
 
-    filters: PatientFilters
-    id: str | None
-    page_size: int
-    cursor: str | None
-    parameters: dict[str, str]
+    async def read(request: Request, **_: Any) -> ScreeningSearch:
+        return read_search(resource_type, request.query_params.multi_items())
 
-
-async def _search(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
-    request: Request,
-    *,
-    patient: PatientFilter = None,
-    patient_identifier: PatientIdentifierFilter = None,
-    screening: ScreeningIdFilter = None,
-    count: PageSize = 20,
-    cursor: PageCursor = None,
-) -> ScreeningSearch:
-    parameters = dict(request.query_params)
-    parameters.pop("_format", None)
-    if cursor is not None and set(parameters) != {"_page"}:
-        detail = "must not be combined with other parameters"
-        error = FieldError(pointer="/_page", code="cursor", detail=detail)
-        raise Problem("invalid_request", errors=[error])
-    filters = _patient_filters(patient, patient_identifier)
-    return ScreeningSearch(filters, screening, count, cursor, parameters)
-
-
-def _patient_filters(patient: str | None, identifier: str | None) -> PatientFilters:
-    if identifier is not None:
-        if patient is not None:
-            detail = "must not be combined with patient"
-            raise Problem(
-                "invalid_request",
-                errors=[FieldError(pointer="/patient:identifier", code="both", detail=detail)],
-            )
-        system, bar, value = identifier.rpartition("|")
-        return _build_filters(value, system, without_system=bool(bar))
-    if patient is None:
-        return PatientFilters()
-    system, _, patient_id = patient.removesuffix("/").rpartition("/")
-    system = system.removesuffix("Patient").removesuffix("/")
-    return _build_filters(patient_id, system, without_system=True)
-
-
-def _build_filters(reference: str, system: str, *, without_system: bool) -> PatientFilters:
-    """Filter by the system, or if it is empty and `without_system`, by its absence.
-
-    An id without a system must not match the same number assigned by another authority.
-    """
-    return PatientFilters(
-        patient=reference,
-        patient_system=system or None,
-        without_system=without_system and not system,
+    descriptions = _COMMON | {
+        name: f"By `{it.element}`: {_TOKEN_KINDS[it.kind]}; alternatives separated by commas."
+        for name, it in PARAMETERS[resource_type].items()
+    }
+    descriptions |= dict.fromkeys(more, "`system|value`, or a canonical URL.")
+    declared = [
+        Parameter(
+            f"parameter_{number}",
+            Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=_declare(name, description),
+        )
+        for number, (name, description) in enumerate(descriptions.items())
+    ]
+    request = next(iter(signature(read).parameters.values()))
+    read.__signature__ = signature(read).replace(  # type: ignore[attr-defined]
+        parameters=[request.replace(annotation=Request), *declared]
     )
+    return read
 
 
-ScreeningSearchDep = Annotated[ScreeningSearch, Depends(_search)]
+def _declare(name: str, description: str) -> Any:
+    """Return the annotation of a query parameter; one that is repeatable is a list."""
+    text = Annotated[str, Field(max_length=4000 if name == "_page" else 400, pattern=READABLE)]
+    query = Query(alias=name, description=description)
+    return Annotated[(list[text] if name in REPEATABLE else text) | None, query]
 
 
 class SearchResults(NamedTuple):
@@ -98,11 +113,9 @@ class SearchResults(NamedTuple):
 
 def find_lineages(work: Transaction, search: ScreeningSearch) -> SearchResults:
     """Return each lineage whose newest screening is on this page."""
-    if search.id is not None:
-        versions = _find_lineage(work, search.id)
-        return SearchResults(
-            [versions] if versions and _matches(versions[-1], search) else [], None
-        )
+    if search.ids is not None:
+        candidates = [_find_lineage(work, name) for name in search.ids]
+        return SearchResults([it for it in candidates if it and _matches(it[-1], search)], None)
     page = _load_page(work, search)
     page_ids = {line.id for line in page.lines}
     lineages = [
@@ -117,9 +130,9 @@ def find_lineages(work: Transaction, search: ScreeningSearch) -> SearchResults:
 
 def find_screenings_with_successor(work: Transaction, search: ScreeningSearch) -> SearchResults:
     """Return each screening on this page, including corrected ones, with its successor."""
-    if search.id is not None:
-        pair = _find_with_successor(work, search.id)
-        return SearchResults([pair] if pair and _matches(pair[0], search) else [], None)
+    if search.ids is not None:
+        candidates = [_find_with_successor(work, name) for name in search.ids]
+        return SearchResults([it for it in candidates if it and _matches(it[0], search)], None)
     page = _load_page(work, search)
     return SearchResults(
         [load_with_successor(work, line.id) for line in page.lines], page.next_cursor
@@ -137,7 +150,7 @@ def load_with_successor(work: Transaction, screening: str) -> list[Screening]:
 def _load_page(work: Transaction, search: ScreeningSearch) -> screening_search.ScreeningPage:
     if search.cursor is not None:
         return screening_search.list_next_page(work, search.cursor)
-    return screening_search.list_first_page(work, search.filters, search.page_size)
+    return screening_search.list_first_page(work, search.filters, search.page_size or 1)
 
 
 def _find_lineage(work: Transaction, first: str) -> list[Screening]:
@@ -168,22 +181,114 @@ def _matches(screening: Screening, search: ScreeningSearch) -> bool:
     )
 
 
-def run_search(  # noqa: PLR0913 - each part of a search
-    context: RequestContext,
-    search: ScreeningSearch,
-    urls: CanonicalUrls,
-    resource_type: str,
-    *,
-    find_results: Callable[[Transaction, ScreeningSearch], SearchResults],
-    build_resource: Callable[[list[Screening]], Resource],
+class SearchSource(NamedTuple):
+    """Where the matches of a type come from: the store, and how each becomes a resource."""
+
+    find_results: Callable[[Transaction, ScreeningSearch], SearchResults]
+    build_resource: Callable[[list[Screening]], Resource]
+    build_included: Callable[[str, list[Screening]], Resource]
+    counts_corrected: bool = False
+
+
+def run_search(
+    context: RequestContext, search: ScreeningSearch, urls: CanonicalUrls, source: SearchSource
 ) -> Response:
-    """Run the search and return a page of its results, each converted to a resource."""
+    """Run the search and return a page of its results."""
+    included_types = list_included_types(search)
     with context.transaction() as work:
-        results = find_results(work, search)
-        work.audit("list", "screening", count=max(len(results.lineages), 1))
-    next_parameters = {"_page": results.next_cursor} if results.next_cursor else None
-    resources = [build_resource(versions) for versions in results.lineages]
-    return send_page(resources, urls, resource_type, search.parameters, next_parameters)
+        page = _find_page(work, search, source)
+        lineages = [_load_lineage(work, it) if included_types else [] for _, it in page.entries]
+        work.audit("list", "screening", count=max(len(page.entries), 1))
+    resources = [show_part(resource, page.search) for resource, _ in page.entries]
+    included = [
+        source.build_included(kind, lineage) for lineage in lineages for kind in included_types
+    ]
+    endpoint = f"{urls.fhir_url}/{search.resource_type}"
+    self_url = f"{endpoint}?{urlencode(search.pairs)}" if search.pairs else endpoint
+    next_url = None
+    if page.next_cursor is not None:
+        shown_by = [pair for pair in search.pairs if pair[0] in SHOWN_BY]
+        next_url = f"{endpoint}?{urlencode([('_page', page.next_cursor), *shown_by])}"
+    bundle = build_searchset(resources, urls.fhir_url, self_url, next_url)
+    if page.total is not None:
+        bundle["total"] = page.total
+    if unique := list({(it["resourceType"], it["id"]): it for it in included}.values()):
+        entries = build_searchset(unique, urls.fhir_url, self_url)["entry"]
+        bundle["entry"] += [entry | {"search": {"mode": "include"}} for entry in entries]
+    return send_resource(bundle)
+
+
+class _Page(NamedTuple):
+    """Matches with the screenings they are made of, the next cursor, and the total if known."""
+
+    search: ScreeningSearch
+    entries: Sequence[tuple[Resource, list[Screening]]]
+    next_cursor: str | None
+    total: int | None
+
+
+def _find_page(work: Transaction, search: ScreeningSearch, source: SearchSource) -> _Page:
+    if search.cursor is not None and search.cursor.startswith(_SEALED_PREFIX):
+        sealed_pairs, start = screening_search.open_search(work, search.cursor[1:])
+        return _collect(work, restore_search(search, sealed_pairs), source, start)
+    if search.must_collect:
+        return _collect(work, search, source, 0)
+    results = source.find_results(work, search)
+    entries = _build_entries(results.lineages, search, source)
+    total = None
+    if search.wants_total and search.ids is None:
+        total = _count(work, search, source)
+    elif search.wants_total or search.ids is not None:
+        total = len(entries)
+    if search.page_size == 0:
+        return _Page(search, (), None, total)
+    return _Page(search, entries, results.next_cursor, total)
+
+
+def _count(work: Transaction, search: ScreeningSearch, source: SearchSource) -> int:
+    """Count the matches by the store's own filters. Raises Problem if there are too many."""
+    total = 0
+    page = screening_search.list_first_page(work, search.filters, _COUNTED_PAGE)
+    while True:
+        total += sum(source.counts_corrected or it.state != "amended" for it in page.lines)
+        if page.next_cursor is None:
+            return total
+        if total > MAX_COUNTED:
+            refuse("_total", _TOO_MANY)
+        page = screening_search.list_next_page(work, page.next_cursor)
+
+
+def _collect(work: Transaction, search: ScreeningSearch, source: SearchSource, start: int) -> _Page:
+    """Read all matches to filter and sort them. Raises Problem if there are too many to read."""
+    lineages: list[list[Screening]] = []
+    page_search = search._replace(page_size=_PAGE, cursor=None)
+    while True:
+        results = source.find_results(work, page_search)
+        lineages += results.lineages
+        if len(lineages) > MAX_SEALED_PREFIX:
+            refuse("_sort" if not search.post_filters else "_count", _TOO_MANY)
+        if results.next_cursor is None:
+            break
+        page_search = page_search._replace(cursor=results.next_cursor)
+    entries = _build_entries(lineages, search, source)
+    if search.sort != NEWEST_FIRST:
+        entries = sort_resources(entries, search)
+    end = start + search.page_size
+    cursor = None
+    if search.page_size and len(entries) > end:
+        cursor = _SEALED_PREFIX + screening_search.seal_search(work, json.dumps(search.pairs), end)
+    return _Page(search, entries[start:end], cursor, len(entries))
+
+
+def _build_entries(
+    lineages: Iterable[list[Screening]], search: ScreeningSearch, source: SearchSource
+) -> list[tuple[Resource, list[Screening]]]:
+    pairs = ((source.build_resource(it), it) for it in lineages)
+    return [(resource, it) for resource, it in pairs if is_match(resource, search)]
+
+
+def _load_lineage(work: Transaction, versions: list[Screening]) -> list[Screening]:
+    return list_versions(work, find_first_version_id(work, versions[0].id))
 
 
 def send_page(

@@ -3,8 +3,10 @@
 The form of a POST keeps the parameters out of URLs, which are often logged.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any, cast
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
@@ -13,18 +15,35 @@ from fastapi.routing import APIRoute
 from api.auth.route_guard import GuardedRoute, Handler
 from api.auth.services import find_services
 from api.fhir.http import outcome_responses, resource_response
+from api.fhir.search_query import REPEATABLE
 from api.http.error_responses import GUARDED_ERRORS
 from api.http.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
 
+_LENIENT = re.compile(r"\bhandling\s*=\s*\"?lenient\b")
 _SEARCH_ERRORS = (406, 422)
 _FORM_ERRORS = (400, 408, 413, 415)
 
 
-class _FormSearchRoute(GuardedRoute):
+class _SearchRoute(GuardedRoute):
+    """A guarded search, strict unless the client prefers `handling=lenient`."""
+
+    repeatable_names = REPEATABLE
+
+    async def prepare_request(self, request: Request) -> Request:
+        """Pass over unknown parameters if the client prefers it; the link `self` shows the rest."""
+        if not _LENIENT.search(request.headers.get("prefer", "")):
+            return request
+        pairs = request.query_params.multi_items()
+        query = urlencode([pair for pair in pairs if pair[0] in self.query_names]).encode()
+        return Request(dict(request.scope) | {"query_string": query}, request.receive)
+
+
+class _FormSearchRoute(_SearchRoute):
     """A guarded search that takes parameters from a form, the query string, or both."""
 
     async def prepare_request(self, request: Request) -> Request:
-        return await merge_form_into_query(request, find_services(request).settings)
+        merged = await merge_form_into_query(request, find_services(request).settings)
+        return await super().prepare_request(merged)
 
 
 class _PublicFormSearchRoute(APIRoute):
@@ -53,6 +72,7 @@ def add_search_routes(
             search,
             operation_id=f"search_{word}",
             response_class=Response,
+            route_class_override=_guard(_SearchRoute, scope) if scope else None,
             responses=resource_response("Bundle")
             | outcome_responses(*{*guard_errors, *_SEARCH_ERRORS}),
             **options,
@@ -65,7 +85,9 @@ def add_search_routes(
             response_class=Response,
             responses=resource_response("Bundle")
             | outcome_responses(*{*guard_errors, *_SEARCH_ERRORS, *_FORM_ERRORS}),
-            route_class_override=_guarded_form_route(scope) if scope else _PublicFormSearchRoute,
+            route_class_override=_guard(_FormSearchRoute, scope)
+            if scope
+            else _PublicFormSearchRoute,
             openapi_extra={"requestBody": _describe_form(cast("APIRoute", routes.routes[-1]))},
             **options,
         )
@@ -74,8 +96,8 @@ def add_search_routes(
     return add_routes
 
 
-def _guarded_form_route(scope: str) -> type[APIRoute]:
-    return type("FormSearchRoute", (_FormSearchRoute,), {"scope": scope, "body_media_type": JSON})
+def _guard(route_class: type[_SearchRoute], scope: str) -> type[APIRoute]:
+    return type("SearchRoute", (route_class,), {"scope": scope, "body_media_type": JSON})
 
 
 def _describe_form(route: APIRoute) -> dict[str, Any]:

@@ -31,6 +31,21 @@ def read_version(
     return build_version(lineage, rulebooks, urls, number)
 
 
+def read_history(
+    context: RequestContext, rulebooks: Catalogue, urls: CanonicalUrls, first: str
+) -> list[ResourceVersion]:
+    """Return every version of a screening, the newest first; audit the read.
+
+    Raises Problem `not_found`.
+    """
+    with context.transaction() as work:
+        lineage = list_versions(work, first)
+        work.audit("read", "screening", first)
+    newest = build_version(lineage, rulebooks, urls)
+    numbers = range(newest.number, 0, -1)
+    return [build_version(lineage, rulebooks, urls, number) for number in numbers]
+
+
 def build_version(
     screenings: list[Screening],
     rulebooks: Catalogue,

@@ -150,8 +150,7 @@ def _parse_separators(header: str) -> Separators:
     subcomponent = marks[3:4] or _DEFAULT_SUBCOMPONENT
     if len(marks) == 3 and subcomponent in field + marks:
         raise UnreadableMessageError("expected a separator of subcomponents in MSH-2")
-    component, repetition, escape = tuple(marks[:3])
-    return Separators(field, component, repetition, escape, subcomponent)
+    return Separators(field, marks[0], marks[1], marks[2], subcomponent)
 
 
 def _decode(message: bytes) -> tuple[str, str]:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterable, Mapping
 
 from werkzeug.http import parse_accept_header, parse_options_header
 
+from api.problems import Problem
+
 
 def negotiate_media_type(
     accept: str | None, offered: Iterable[str], aliases: Mapping[str, str] | None = None
@@ -33,6 +35,17 @@ def negotiate_media_type(
         return 2 + len(required_parameters)
 
     return _select_best(offered, _parse_ranges(accept, "*/*"), match)
+
+
+def is_gzip_accepted(accept_encoding: str | None) -> bool:
+    """Return whether the caller accepts gzip; without the header it gets no encoding."""
+    qualities = dict(parse_accept_header(accept_encoding)) if accept_encoding else {}
+    return bool(qualities.get("gzip", qualities.get("*", 0)))
+
+
+def build_format_problem(offered: Iterable[str]) -> Problem:
+    """Return the problem `not_acceptable`, which lists the offered media types."""
+    return Problem("not_acceptable", f"`Accept` must allow one of: {', '.join(offered)}.")
 
 
 def negotiate_language(accept_language: str | None, offered: Iterable[str]) -> str | None:

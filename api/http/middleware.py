@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.networks import is_forwarded_untrusted
+from api.http.request_id import choose_request_id
 from api.observability.metrics import Metrics
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import PROBLEM_MEDIA_TYPE, Problem
@@ -79,7 +80,13 @@ class RequestMiddleware:
         if scope["method"] == "HEAD":  # answered like GET, without the body
             send = _without_body(send)
         state = scope.setdefault("state", {})
-        answer = ResponseRecorder(send, self._error_format(scope["path"]), state)
+        answer = ResponseRecorder(
+            send,
+            self._error_format(scope["path"]),
+            state,
+            request_id=choose_request_id(scope["headers"]),
+        )
+        state["request_id"] = answer.request_id
         request_id = REQUEST_ID.set(answer.request_id)
         started_at = time.perf_counter()
         self._in_flight += 1
@@ -97,7 +104,7 @@ class RequestMiddleware:
             self._admit(scope)
         except Problem as problem:
             answer.problem = problem.code
-            await problem.build_response()(scope, receive, answer.send)
+            await problem.build_response(answer.request_id)(scope, receive, answer.send)
             return
         state = scope["state"]
         app_scope = dict(scope) | {"method": "GET"} if scope["method"] == "HEAD" else scope
@@ -109,7 +116,8 @@ class RequestMiddleware:
             _log.exception("uncaught_exception")
             if not answer.status:
                 state["problem"] = "internal"
-                await Problem("internal").build_response()(scope, receive, answer.send)
+                response = Problem("internal").build_response(answer.request_id)
+                await response(scope, receive, answer.send)
         finally:
             scope["route"] = app_scope.get("route")
             answer.problem = state.get("problem", "")
@@ -168,12 +176,14 @@ class ResponseRecorder:
         send: Send,
         error_format: ErrorFormat | None = None,
         state: Mapping[str, Any] = MappingProxyType({}),
+        *,
+        request_id: str | None = None,
     ) -> None:
         self._send = send
         self._state = state
         self._error_format = error_format
         self._pending_start: Message | None = None
-        self.request_id = uuid.uuid4().hex
+        self.request_id = request_id or uuid.uuid4().hex
         self.status = 0
         self.problem = ""
 

@@ -46,8 +46,11 @@ async def read_json(
         or request.headers.get("content-encoding", "identity") != "identity"
     ):
         expected = f"Send `{media_type.name}` in UTF-8, without content encoding."
+        if not content_types and request.headers.get("content-length", "0") == "0":
+            expected = f"This operation needs a body. {expected}"
         raise Problem("unsupported_media_type", expected)
-    body = await read_body(request, settings, settings.max_body_bytes * times)
+    max_bytes = settings.max_body_bytes * times
+    body = await read_body(request, settings, max_bytes, "NOCISCREEN_MAX_BODY_BYTES")
     request._body = body  # noqa: SLF001 - where Starlette caches the body
     if times == 1:
         value = parse_json(body)
@@ -102,25 +105,38 @@ async def merge_form_into_query(request: Request, settings: Settings) -> Request
     return Request(dict(request.scope) | {"query_string": query}, request.receive)
 
 
-async def read_body(request: Request, settings: Settings, max_bytes: int) -> bytes:
+async def read_body(
+    request: Request, settings: Settings, max_bytes: int, setting: str | None = None
+) -> bytes:
     """Read the body, at most `max_bytes`. Raises Problem `request_timeout` or `too_large`."""
     try:
         async with asyncio.timeout(settings.body_seconds):
-            return await _read_bytes(request, max_bytes)
+            return await _read_bytes(request, max_bytes, setting)
     except TimeoutError:
         raise Problem("request_timeout", headers={"Connection": "close"}) from None
 
 
-async def _read_bytes(request: Request, max_bytes: int) -> bytes:
+async def _read_bytes(request: Request, max_bytes: int, setting: str | None) -> bytes:
     content_length = request.headers.get("content-length", "")
     if content_length.isdigit() and int(content_length[:18]) > max_bytes:
-        raise Problem("too_large", headers={"Connection": "close"})
+        raise build_size_problem(max_bytes, setting)
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > max_bytes:
-            raise Problem("too_large", headers={"Connection": "close"})
+            raise build_size_problem(max_bytes, setting)
     return bytes(body)
+
+
+def build_size_problem(max_bytes: int, setting: str | None = None) -> Problem:
+    """Return the problem of a body with more bytes than this limit, which a setting may name."""
+    suffix = f" ({setting})" if setting else ""
+    return Problem(
+        "too_large",
+        f"The body has more than {max_bytes} bytes, the limit of this operation{suffix}.",
+        headers={"Connection": "close"},
+        extensions={"limit": max_bytes},
+    )
 
 
 def list_property_names(schema: Any) -> Iterator[str]:

@@ -23,10 +23,11 @@ def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:
     value = parse_json(text)
     if isinstance(value, dict) and "answers" not in value:
         value = {"rulebook": rulebook, "answers": value}
+    intake: Any = intake_union(catalogue.list_active())
     try:
-        return TypeAdapter(intake_union(catalogue.list_active())).validate_python(value)
+        return TypeAdapter(intake).validate_python(value)
     except ValidationError as error:
-        raise build_body_problem(error, value) from error
+        raise build_body_problem(error, value, intake) from error
 
 
 def score_intake(

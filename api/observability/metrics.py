@@ -1,13 +1,21 @@
 """Prometheus metrics of the service, without clients, organisations, ids or paths.
 
-Every label has a closed set of values: declared routes, known methods, statuses and codes.
+Every label has a closed set of values: declared routes, known methods, statuses and codes. Counters
+count since the process started; the levels of the backlog are read from the database.
 """
 
-from collections.abc import Callable
+import platform
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from importlib.metadata import version
+from typing import Any, NamedTuple
 
 import prometheus_client
 import structlog
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 LATENCY_BUCKETS_SECONDS = (
     0.001,
@@ -26,7 +34,70 @@ LATENCY_BUCKETS_SECONDS = (
     30,
 )
 
+BACKLOG_SECONDS = 15.0
+"""How long the levels of the backlog are kept, however often they are read."""
+STORE_UP_HELP = "Whether the database could be read."
+BACKLOG_HELP = {
+    "deliveries_waiting": "Deliveries that wait or are under way.",
+    "deliveries_parked": "Deliveries parked for manual review.",
+    "delivery_oldest_waiting_seconds": "Age of the oldest waiting delivery in seconds.",
+    "notifications_waiting": "E-mails and SMS that wait.",
+    "notifications_parked": "E-mails and SMS that could not be sent.",
+    "batches_waiting": "Batches with rows that wait.",
+    "batch_rows_waiting": "Rows of batches that wait.",
+    "workers_alive": "Worker processes that sent a heartbeat in time.",
+    "links_due": "Patients who are due to be screened again.",
+    "red_flags_unacknowledged": "Screenings with unacknowledged red flags, by tier.",
+}
 _log = structlog.get_logger("nociscreen")
+
+
+class BacklogLevel(NamedTuple):
+    """How much of something waits now; `labels` tell kinds of it apart."""
+
+    name: str
+    value: float
+    labels: tuple[tuple[str, str], ...] = ()
+
+
+class _Backlog(Collector):
+    """Reads the levels when it is scraped; without a database there is only `store_up`."""
+
+    def __init__(self) -> None:
+        self.read: Callable[[], Iterable[BacklogLevel]] | None = None
+        self._lock = threading.Lock()
+        self._levels: list[BacklogLevel] | None = None
+        self._read_at = float("-inf")
+
+    def collect(self) -> Iterator[Any]:
+        if self.read is None:
+            return
+        levels = self._load(self.read)
+        up = GaugeMetricFamily("nociscreen_store_up", STORE_UP_HELP)
+        up.add_metric([], 0 if levels is None else 1)
+        yield up
+        families: dict[str, GaugeMetricFamily] = {}
+        for level in levels or ():
+            labels = [name for name, _ in level.labels]
+            family = families.setdefault(
+                level.name,
+                GaugeMetricFamily(
+                    f"nociscreen_{level.name}", BACKLOG_HELP[level.name], labels=labels
+                ),
+            )
+            family.add_metric([value for _, value in level.labels], level.value)
+        yield from families.values()
+
+    def _load(self, read: Callable[[], Iterable[BacklogLevel]]) -> list[BacklogLevel] | None:
+        with self._lock:
+            if time.monotonic() - self._read_at > BACKLOG_SECONDS:
+                try:
+                    self._levels = list(read())
+                    self._read_at = time.monotonic()
+                except Exception as error:  # noqa: BLE001 - the scrape tells that it failed
+                    self._levels = None
+                    _log.warning("backlog_not_read", error=type(error).__name__)
+            return self._levels
 
 
 class Metrics:
@@ -51,12 +122,37 @@ class Metrics:
         self._screenings = count("screenings_stored", "Screenings stored.", ("status",))
         self._faults = count("storage_faults", "Storage faults.", ("kind",))
         self._attempts = count("delivery_attempts", "Delivery attempts.", ("outcome",))
-        self._parked = count("deliveries_parked", "Deliveries parked for manual review.")
         self._audit_rows = count("audit_rows", "Audit rows written.")
         self._untrusted = count(
             "untrusted_forwarded_requests", "Requests forwarded by a proxy that is not trusted."
         )
+        self._render_seconds = count("render_seconds", "Seconds of rendering reports.")
+        self._rendering = prometheus_client.Gauge(
+            "nociscreen_reports_in_progress", "Reports rendered or queued.", registry=registry
+        )
+        build = prometheus_client.Gauge(
+            "nociscreen_build_info",
+            "1, with the release.",
+            ("version", "python"),
+            registry=registry,
+        )
+        build.labels(version("nociscreen"), platform.python_version()).set(1)
+        prometheus_client.ProcessCollector(registry=registry)
+        self._backlog = _Backlog()
+        registry.register(self._backlog)
         self.has_untrusted_proxy = False
+
+    def track_backlog(self, read: Callable[[], Iterable[BacklogLevel]]) -> None:
+        """Set the callback that reads the levels of the backlog from the database."""
+        self._backlog.read = read
+
+    def track_reports_in_progress(self, count_in_progress: Callable[[], int]) -> None:
+        """Set the callback that counts the reports that are rendered or queued."""
+        self._rendering.set_function(count_in_progress)
+
+    def record_rendering(self, seconds: float) -> None:
+        """Count the seconds that a report took."""
+        self._render_seconds.inc(seconds)
 
     def record_request(self, route: str, method: str, status: int, seconds: float) -> None:
         """Record a response; `route` is the declared path."""
@@ -79,11 +175,9 @@ class Metrics:
         """Count a storage fault by its kind: `full`, `locked`, `away` or `keys`."""
         self._faults.labels(kind).inc()
 
-    def record_delivery_attempt(self, outcome: str, *, parked: bool) -> None:
-        """Count a delivery attempt by its outcome, and a parked delivery."""
+    def record_delivery_attempt(self, outcome: str) -> None:
+        """Count a delivery attempt by its outcome."""
         self._attempts.labels(outcome).inc()
-        if parked:
-            self._parked.inc()
 
     def record_audit_rows(self, rows: int = 1) -> None:
         """Count audit rows."""
@@ -95,6 +189,15 @@ class Metrics:
         if not self.has_untrusted_proxy:
             self.has_untrusted_proxy = True
             _log.warning("proxy_not_trusted", setting="NOCISCREEN_TRUSTED_PROXIES")
+
+    def describe(self) -> dict[str, str]:
+        """Return every metric by the name under which it is exposed, with what it says."""
+        described = {
+            family.name + ("_total" if family.type == "counter" else ""): family.documentation
+            for family in self._registry.collect()
+        }
+        backlog = {f"nociscreen_{name}": text for name, text in BACKLOG_HELP.items()}
+        return described | backlog | {"nociscreen_store_up": STORE_UP_HELP}
 
     def render(self) -> bytes:
         """Render all metrics in Prometheus text format 0.0.4."""

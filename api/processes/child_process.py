@@ -28,11 +28,17 @@ class ChildStoppedError(Exception):
 class ChildProcess:
     """A process that runs one of our modules. Raises ChildStoppedError if it does not start."""
 
-    def __init__(self, module: str, memory: int, *, max_answer: int = MAX_MESSAGE_BYTES) -> None:
+    def __init__(
+        self,
+        module: str,
+        memory: int,
+        *arguments: str,
+        max_answer: int = MAX_MESSAGE_BYTES,
+    ) -> None:
         self.jobs = 0
         self._max_answer = max_answer
         self._process = subprocess.Popen(  # noqa: S603 # nosec B603 - our own program, no shell
-            [sys.executable, "-I", "-m", module, str(memory)],
+            [sys.executable, "-I", "-m", module, str(memory), *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -91,15 +91,18 @@ class AccessTokens:
         }
         return sign_token(claims, key, ACCESS_TOKEN_TYPE)
 
-    def verify(self, token: str) -> Principal:
+    def verify(
+        self, token: str, find_key: Callable[[str], VerifyingKey | None] | None = None
+    ) -> Principal:
         """Verify a token and return its client. Raises InvalidTokenError for any defect.
 
-        The key is looked up on every call, so that a revoked key takes effect at once. Errors of
-        `find_key` are passed on.
+        The key is looked up on every call, so that a revoked key takes effect at once: by
+        `find_key`, if given. Its errors are passed on.
         """
-        principal = self._verify_cached(token, self._find(read_claimed_kid(token)))
+        key = (find_key or self._find)(read_claimed_kid(token))
+        principal = self._verify_cached(token, key)
         if principal.expires_at <= time.time():
-            raise InvalidTokenError
+            raise InvalidTokenError("expired")
         return principal
 
     def _verify_with_key(self, token: str, key: VerifyingKey | None) -> Principal:

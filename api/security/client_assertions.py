@@ -19,10 +19,11 @@ _MAX_LIFETIME_SECONDS = ASSERTION_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS
 
 
 class InvalidAssertionError(ValueError):
-    """The assertion is refused; the reason is not disclosed."""
+    """The assertion is refused; the reason is for the operator and is not disclosed."""
 
-    def __init__(self) -> None:
+    def __init__(self, reason: str = "malformed") -> None:
         super().__init__("the client assertion is refused")
+        self.reason = reason
 
 
 class VerifiedAssertion(NamedTuple):
@@ -48,8 +49,12 @@ def verify_assertion(
     unverified = _decode_or_none(text)
     client = _find_client(unverified)
     audience = unverified.claims.get("aud") if unverified else None
-    if client is None or not isinstance(audience, str) or audience not in frozenset(audiences):
+    if isinstance(audience, list) and len(audience) == 1:
+        audience = audience[0]
+    if client is None:
         raise InvalidAssertionError
+    if not isinstance(audience, str) or audience not in frozenset(audiences):
+        raise InvalidAssertionError("audience")
     expected = ExpectedToken(
         algorithms=(*EC_CURVES, *RSA_ALGORITHMS),
         types=("JWT", None),
@@ -60,11 +65,13 @@ def verify_assertion(
         max_lifetime_seconds=_MAX_LIFETIME_SECONDS,
         max_expiry_seconds=_MAX_LIFETIME_SECONDS,
         jwks_url=find_jwks_url(client),
+        allow_other_headers=True,
+        allow_audience_list=True,
     )
     try:
         claims = verify_token(text, find_key=partial(find_key, client), expected=expected)
-    except InvalidTokenError:
-        raise InvalidAssertionError from None
+    except InvalidTokenError as error:
+        raise InvalidAssertionError(error.reason) from None
     return VerifiedAssertion(client, claims["jti"], claims["exp"])
 
 

@@ -32,5 +32,5 @@ def sort_known_scopes(scopes: Iterable[str]) -> tuple[str, ...]:
     """Return the scopes without duplicates, in the order of `SCOPES`. Raises ValueError."""
     requested = set(expand_scopes(scopes))
     if not requested.issubset(SCOPES):
-        raise ValueError("expected scopes out of: " + ", ".join(SCOPES))
+        raise ValueError("must be one of " + ", ".join(SCOPES))
     return tuple(scope for scope in SCOPES if scope in requested)

@@ -121,6 +121,17 @@ class Store:
             rows = self._look_ups.fetch(query, **parameters)
         return rows[0] if rows else None
 
+    def look_up_at_once(self, query: PreparedQuery, **parameters: Any) -> Any:
+        """Return the one row of a prepared query, or None, also where a wait is possible.
+
+        It may be called on an event loop. Raises UnavailableError.
+        """
+        if not self.database.is_embedded:
+            return None
+        with self.database.translate_errors():
+            rows = self._look_ups.fetch_at_once(query, **parameters)
+        return rows[0] if rows else None
+
     def close(self) -> None:
         """Close every database connection."""
         self._look_ups.close()

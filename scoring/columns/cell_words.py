@@ -14,10 +14,10 @@ from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook
 
 LANGUAGES = ("de", "es")
-_YES = ("true", "yes", "1", "1.0", "1,0", "y", "ja", "wahr", "s\u00ed", "si", "verdadero")
-_NO = ("false", "no", "0", "0.0", "0,0", "n", "nein", "falsch", "falso")
+_YES = ("true", "yes", "1", "1.0", "1,0", "ja", "wahr", "s\u00ed", "si", "verdadero")
+_NO = ("false", "no", "0", "0.0", "0,0", "nein", "falsch", "falso")
 _NONE = ("none", "none of these", "none of the above", "nichts davon", "keine davon", "ninguna")
-_BETWEEN_OPTIONS = re.compile(r"\s*[|;,\n]\s*")
+_BETWEEN_OPTIONS = re.compile(r"\s*\|\s*|[;,]\s+|\s*\n\s*")
 
 
 class CellWords:
@@ -52,6 +52,8 @@ class CellWords:
             if text and separator is None:
                 return None
             text = text[separator.end() :] if separator else ""
+            if separator and not text:
+                return None
             answers.append(self.words[word])
         if len(set(answers)) < len(answers) or NONE_OF_THESE in answers:
             return None

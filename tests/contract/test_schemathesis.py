@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import build_store_settings
-from support.processes import run, serving
+from support.processes import issue_first_token, serving
 
 HERE = Path(__file__).parent
 ST = Path(sys.executable).with_name("st")
@@ -25,7 +25,7 @@ def service(tmp_path_factory):
     """A real server's address, a token that outlasts the test and whose it is, and its log."""
     settings = build_store_settings(tmp_path_factory.mktemp("fuzzed"))
     log = settings.database_file.with_name("log")
-    token = run(settings, "token", "--minutes", "15").stdout.strip()
+    token = issue_first_token(settings)
     with serving(settings, log, NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE="1000000") as server:
         file = settings.database_file.with_name("first-client.json")
         yield server.address, token, json.loads(file.read_text())["client_id"], log

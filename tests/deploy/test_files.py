@@ -286,3 +286,11 @@ def test_the_roles_let_the_service_migrate_as_neither_superuser_nor_maker_of_rol
     )
     process = run_command(settings, "migrate")
     assert (process.returncode, process.stderr) == (0, "the database schema is up to date\n")
+    backup_url = make_url(url).set(username="nociscreen_backup", password=None)
+    settings = Settings(
+        database_file=tmp_path / "unused.db",
+        database_url=url,
+        key_ring_file=secrets / "key-ring",
+        backup_database_url=backup_url.render_as_string(),
+    )
+    assert run_command(settings, "backup", tmp_path / "nociscreen.dump").returncode == 0

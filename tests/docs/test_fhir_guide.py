@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import build_store_settings
-from support.processes import run, serving
+from support.processes import issue_first_token, serving
 
 GUIDE = Path(__file__).parents[2] / "docs" / "fhir.md"
 
@@ -19,7 +19,7 @@ def test_every_command_of_the_guide_does_what_it_says(tmp_path):
     commands = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     assert len(commands) == 10
     settings = build_store_settings(tmp_path)
-    token = run(settings, "token", "--minutes", "15").stdout.strip()
+    token = issue_first_token(settings)
     with serving(settings) as server:
         process = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", "\n".join(commands)],

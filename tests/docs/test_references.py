@@ -8,7 +8,7 @@ import pytest
 import typer
 
 from api.cli import main
-from api.problems import PROBLEM_DEFINITIONS
+from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.settings import Settings
 
 ROOT = Path(__file__).parents[2]

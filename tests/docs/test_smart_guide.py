@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import build_store_settings
-from support.processes import run, serving
+from support.processes import issue_first_token, serving
 
 GUIDE = Path(__file__).parents[2] / "docs" / "smart.md"
 MISSING = [program for program in ("curl", "openssl") if shutil.which(program) is None]
@@ -20,7 +20,7 @@ def test_every_command_of_the_guide_does_what_it_says(tmp_path):
     commands = re.findall(r"^```sh\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
     assert len(commands) == 3
     settings = build_store_settings(tmp_path)
-    token = run(settings, "token", "--minutes", "15").stdout.strip()
+    token = issue_first_token(settings)
     first = json.loads((tmp_path / "first-client.json").read_text())
     with serving(settings) as server:
         process = subprocess.run(

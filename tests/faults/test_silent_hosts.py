@@ -10,7 +10,7 @@ import pytest
 from support import builders
 from support.builders import build_store_settings, do
 from support.interop.loopback_servers import PATIENCE_SECONDS, Tarpit, running_server
-from support.processes import run, serving
+from support.processes import issue_first_token, serving
 
 from api.auth.client_authentication import ASSERTION_TYPE
 from api.outbound.bulkhead import MAX_THREADS_PER_SOURCE
@@ -51,7 +51,7 @@ def forge_assertion(client: str) -> dict[str, str]:
 
 
 def test_silent_hosts_hold_up_nobody_else(settings):
-    token = run(settings, "token").stdout.strip()
+    token = issue_first_token(settings)
     provider, publisher = Tarpit(), Tarpit()
     with (
         running_server(publisher.serve) as publisher_port,

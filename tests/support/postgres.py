@@ -101,6 +101,11 @@ def dump(url: str, *options: str) -> bytes:
     return subprocess.run(command, capture_output=True, check=True).stdout
 
 
+def program(name: str) -> str:
+    """Return the path of a program of PostgreSQL."""
+    return str(_programs() / name)
+
+
 def _programs() -> Path:
     if not HOMES:
         raise RuntimeError("PostgreSQL is missing: run `make setup-dev`, or install postgresql")

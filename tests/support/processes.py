@@ -33,6 +33,9 @@ def environment(settings: Settings, **more: str | None) -> dict[str, str]:
         environment["NOCISCREEN_WITHDRAWALS_FILE"] = str(settings.withdrawals_file)
     if settings.database_url is not None:
         environment["DATABASE_URL"] = settings.database_url.get_secret_value()
+    if settings.backup_database_url is not None:
+        backup_url = settings.backup_database_url.get_secret_value()
+        environment["NOCISCREEN_BACKUP_DATABASE_URL"] = backup_url
     inherited = [name for name in os.environ if name.startswith("NOCISCREEN_")]
     full_environment = os.environ | dict.fromkeys(inherited) | environment | more
     return {name: value for name, value in full_environment.items() if value is not None}
@@ -44,6 +47,12 @@ def run(
     """What the program prints and how it ends."""
     folder = settings.database_file.parent
     return run_program([*map(str, words)], environment(settings), folder, stdin_text)
+
+
+def issue_first_token(settings: Settings) -> str:
+    """Create the store with its first client, and return a token of that client."""
+    assert run(settings, "admin", "first").returncode == 0
+    return run(settings, "token", "--minutes", "15").stdout.strip()
 
 
 @contextmanager

@@ -5,19 +5,28 @@ from typing import Annotated, Literal
 from fastapi import APIRouter
 
 from api.auth.route_guard import require_scope
-from api.dependencies import RequestContextDep, build_id_parameter
+from api.dependencies import LOWER_CASE, RequestContextDep, build_id_parameter
 from api.http.error_responses import BODY_ERRORS, error_responses
+from api.http.paging import (
+    MAX_WHOLE_LIST,
+    ListLimit,
+    NextPage,
+    PageCursor,
+    build_next_page,
+    slice_page,
+)
 from api.store import approvals
 from schemas.approvals import Approval, Outcome
 from schemas.base import FrozenModel, Many
 
-ApprovalId = Annotated[str, build_id_parameter("approval", 5)]
+ApprovalId = Annotated[str, build_id_parameter("approval", 5), LOWER_CASE]
 
 
 class ApprovalList(FrozenModel):
     """The requests that await approval."""
 
     approvals: Many[Approval]
+    next: NextPage = None
 
 
 class Decision(FrozenModel):
@@ -41,12 +50,16 @@ def _build_router(name: str, scope: str, tag: str) -> APIRouter:
     @router.get(
         "", operation_id=f"list_{name}_approvals", summary=f"List {name} requests to approve"
     )
-    def list_approvals(context: RequestContextDep) -> ApprovalList:
+    def list_approvals(
+        context: RequestContextDep, limit: ListLimit = MAX_WHOLE_LIST, cursor: PageCursor = None
+    ) -> ApprovalList:
         """Return the open requests, oldest first. They expire after a week."""
         with context.transaction() as work:
-            rows = approvals.list_approvals(work, kinds)
+            waiting = approvals.list_approvals(work, kinds)
+            rows, last = slice_page(waiting, lambda row: row.id, limit, cursor)
             work.audit("list", "approval")
-        return ApprovalList(approvals=tuple(rows))
+        next_page = build_next_page(router.prefix, last, limit=limit)
+        return ApprovalList(approvals=rows, next=next_page)
 
     @router.post(
         "/{approval}",

@@ -5,9 +5,24 @@ from typing import Annotated
 from fastapi import APIRouter, Response
 from pydantic import Field
 
-from api.admin.common import ClientId, ClientRoute, Scopes, build_created_response, collect_changes
+from api.admin.common import (
+    ClientId,
+    ClientRoute,
+    Scopes,
+    build_created_response,
+    collect_changes,
+)
 from api.dependencies import IdempotentRequestDep, RequestContextDep
 from api.http.error_responses import error_responses
+from api.http.paging import (
+    MAX_WHOLE_LIST,
+    ListLimit,
+    NextPage,
+    PageCursor,
+    build_next_page,
+    slice_page,
+)
+from api.http.preconditions import EntityTagDep, PreconditionDep
 from api.store import approvals
 from api.store.accounts import clients
 from api.store.idempotency import IdempotentResponse
@@ -38,18 +53,21 @@ class ClientChange(FrozenModel):
 
 
 class ClientList(FrozenModel):
-    """All clients of the organisation."""
+    """A page of the clients of the organisation."""
 
     clients: Many[Client]
+    next: NextPage = None
 
 
 @router.get("", summary="List clients")
-def list_clients(context: RequestContextDep) -> ClientList:
+def list_clients(
+    context: RequestContextDep, limit: ListLimit = MAX_WHOLE_LIST, cursor: PageCursor = None
+) -> ClientList:
     """Return every client with its scopes and its active secrets and keys."""
     with context.transaction() as work:
-        client_list = ClientList(clients=tuple(clients.list_clients(work)))
+        rows, last = slice_page(clients.list_clients(work), lambda row: row.id, limit, cursor)
         work.audit("list", "client")
-    return client_list
+    return ClientList(clients=rows, next=build_next_page(router.prefix, last, limit=limit))
 
 
 @router.post(
@@ -74,19 +92,24 @@ def add_client(new_client: NewClient, idempotent_request: IdempotentRequestDep) 
 
 
 @router.get("/{client}", summary="Read a client")
-def read_client(client: ClientId, context: RequestContextDep) -> Client:
+def read_client(client: ClientId, context: RequestContextDep, version: EntityTagDep) -> Client:
     """Return the client with its scopes and its active secrets and keys."""
     with context.transaction() as work:
         found_client = clients.find_client(work, client)
         work.audit("read", "client", client)
+    version.tag(found_client)
     return found_client
 
 
-@router.patch("/{client}", summary="Change a client")
-def change_client(client: ClientId, change: ClientChange, context: RequestContextDep) -> Client:
+@router.patch("/{client}", responses=error_responses(412), summary="Change a client")
+def change_client(
+    client: ClientId, change: ClientChange, context: RequestContextDep, version: PreconditionDep
+) -> Client:
     """Change the members sent, also for issued tokens. `active` false deactivates the client."""
     with context.transaction() as work:
+        version.check(work, lambda: clients.find_client(work, client))
         values = collect_changes(change, nullable="requests_per_minute")
         updated_client = clients.update_client(work, client, values)
         work.audit("administer", "client", client)
+    version.tag(updated_client)
     return updated_client

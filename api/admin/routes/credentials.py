@@ -4,10 +4,11 @@ from datetime import timedelta
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from api.admin.common import ClientId, ClientRoute, Scopes, build_created_response
 from api.dependencies import (
+    LOWER_CASE,
     CurrentCaller,
     IdempotentRequestDep,
     RequestContextDep,
@@ -25,7 +26,7 @@ from schemas.base import FrozenModel
 from schemas.organisation import CredentialSummary, PublishedKey
 
 router = APIRouter(prefix="/v1/clients/{client}", tags=["administration"], route_class=ClientRoute)
-SecretId = Annotated[str, build_id_parameter("secret", 4)]
+SecretId = Annotated[str, build_id_parameter("secret", 4), LOWER_CASE]
 KeyId = Annotated[str, Path(alias="key", pattern=r"^[0-9a-f]{16}$", examples=["0123456789abcdef"])]
 Kid = Annotated[str, Path(alias="kid", pattern=r"^[A-Za-z0-9._:-]{1,128}$", examples=["2026-11"])]
 Days = Annotated[int, Field(ge=1, le=3660)]
@@ -51,9 +52,17 @@ class NewApiKey(FrozenModel):
 
 
 class NewCredential(CredentialSummary):
-    """A secret or an API key with its text, which is shown only in this response."""
+    """A secret or an API key, which is shown only in this response."""
 
-    text: str
+    secret: str = Field(description="The secret or the API key, shown only this once.")
+
+    @computed_field(  # type: ignore[prop-decorator]
+        json_schema_extra={"deprecated": True}, description="The former name of `secret`."
+    )
+    @property
+    def text(self) -> str:
+        """Return the secret."""
+        return self.secret
 
 
 @router.post(
@@ -69,7 +78,7 @@ def add_secret(client: ClientId, idempotent_request: IdempotentRequestDep) -> Re
     def create(work: Transaction) -> IdempotentResponse:
         credential, text = clients.add_secret(work, client)
         work.audit("administer", "secret", credential.id)
-        return build_created_response(NewCredential(**credential.model_dump(), text=text))
+        return build_created_response(NewCredential(**credential.model_dump(), secret=text))
 
     return idempotent_request.run_once(create)
 
@@ -168,7 +177,7 @@ def add_api_key(
                 "conflict", "The scopes of an API key must be among those of its client."
             ) from None
         work.audit("administer", "api_key", credential.id)
-        return build_created_response(NewCredential(**credential.model_dump(), text=text))
+        return build_created_response(NewCredential(**credential.model_dump(), secret=text))
 
     return idempotent_request.run_once(create)
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field
 from api.admin.common import OrganisationRoute, collect_changes
 from api.dependencies import RequestContextDep
 from api.http.error_responses import error_responses
+from api.http.preconditions import EntityTagDep, PreconditionDep
 from api.store.accounts import letterheads, organisations
 from api.store.transaction import Transaction
 from reports.logo import MAX_LOGO_BYTES, validate_logo
@@ -81,17 +82,18 @@ class OrganisationChange(FrozenModel):
 
 
 @router.get("", summary="Read your organisation")
-def read_organisation(context: RequestContextDep) -> OrganisationResponse:
+def read_organisation(context: RequestContextDep, version: EntityTagDep) -> OrganisationResponse:
     """Return its name, test flag, retention and letterhead."""
     with context.transaction() as work:
         organisation = _load_organisation(work)
         work.audit("read", "organisation", organisation.id)
+    version.tag(organisation)
     return organisation
 
 
-@router.patch("", responses=error_responses(409), summary="Change your organisation")
+@router.patch("", responses=error_responses(409, 412), summary="Change your organisation")
 def change_organisation(
-    change: OrganisationChange, context: RequestContextDep
+    change: OrganisationChange, context: RequestContextDep, version: PreconditionDep
 ) -> OrganisationResponse:
     """Change the members sent; `retention_years` null retains without limit.
 
@@ -100,11 +102,13 @@ def change_organisation(
     values = collect_changes(change, nullable="retention_years")
     values.pop("letterhead", None)
     with context.transaction() as work:
+        version.check(work, lambda: _load_organisation(work))
         organisations.update_organisation(work, values)
         if change.letterhead is not None:
             letterheads.update_letterhead(work, _letterhead_columns(change.letterhead))
         organisation = _load_organisation(work)
         work.audit("administer", "organisation", organisation.id)
+    version.tag(organisation)
     return organisation
 
 

@@ -4,14 +4,29 @@ from typing import Annotated
 
 from fastapi import APIRouter, Response
 
-from api.admin.common import OrganisationRoute, Scope, build_created_response, collect_changes
+from api.admin.common import (
+    OrganisationRoute,
+    Scope,
+    build_created_response,
+    collect_changes,
+)
 from api.dependencies import (
+    LOWER_CASE,
     IdempotentRequestDep,
     RequestContextDep,
     SettingsDep,
     build_id_parameter,
 )
 from api.http.error_responses import error_responses
+from api.http.paging import (
+    MAX_WHOLE_LIST,
+    ListLimit,
+    NextPage,
+    PageCursor,
+    build_next_page,
+    slice_page,
+)
+from api.http.preconditions import EntityTagDep, PreconditionDep
 from api.store.accounts import invitations, practitioners
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
@@ -23,7 +38,7 @@ from schemas.sign_in import NewInvitation
 router = APIRouter(
     prefix="/v1/practitioners", tags=["administration"], route_class=OrganisationRoute
 )
-PractitionerId = Annotated[str, build_id_parameter("practitioner", 3, prefix="p-")]
+PractitionerId = Annotated[str, build_id_parameter("practitioner", 3, prefix="p-"), LOWER_CASE]
 
 
 class NewPractitioner(FrozenModel):
@@ -47,18 +62,23 @@ class PractitionerChange(FrozenModel):
 
 
 class PractitionerList(FrozenModel):
-    """All practitioners of the organisation."""
+    """A page of the practitioners of the organisation."""
 
     practitioners: Many[Practitioner]
+    next: NextPage = None
 
 
 @router.get("", summary="List practitioners")
-def list_practitioners(context: RequestContextDep) -> PractitionerList:
+def list_practitioners(
+    context: RequestContextDep, limit: ListLimit = MAX_WHOLE_LIST, cursor: PageCursor = None
+) -> PractitionerList:
     """Return every practitioner of the organisation."""
     with context.transaction() as work:
-        rows = practitioners.list_practitioners(work)
+        all_practitioners = practitioners.list_practitioners(work)
+        rows, last = slice_page(all_practitioners, lambda row: row.id, limit, cursor)
         work.audit("list", "practitioner")
-    return PractitionerList(practitioners=tuple(rows))
+    next_page = build_next_page(router.prefix, last, limit=limit)
+    return PractitionerList(practitioners=rows, next=next_page)
 
 
 @router.post(
@@ -109,22 +129,30 @@ def invite_practitioner(
 
 
 @router.get("/{practitioner}", summary="Read a practitioner")
-def read_practitioner(practitioner: PractitionerId, context: RequestContextDep) -> Practitioner:
+def read_practitioner(
+    practitioner: PractitionerId, context: RequestContextDep, version: EntityTagDep
+) -> Practitioner:
     """Return the reference, name and scopes of a practitioner."""
     with context.transaction() as work:
         found_practitioner = practitioners.find_practitioner(work, practitioner)
         work.audit("read", "practitioner", practitioner)
+    version.tag(found_practitioner)
     return found_practitioner
 
 
-@router.patch("/{practitioner}", summary="Change a practitioner")
+@router.patch("/{practitioner}", responses=error_responses(412), summary="Change a practitioner")
 def change_practitioner(
-    practitioner: PractitionerId, change: PractitionerChange, context: RequestContextDep
+    practitioner: PractitionerId,
+    change: PractitionerChange,
+    context: RequestContextDep,
+    version: PreconditionDep,
 ) -> Practitioner:
     """Change the members sent. `active` false ends all access and every session."""
     with context.transaction() as work:
+        version.check(work, lambda: practitioners.find_practitioner(work, practitioner))
         updated_practitioner = practitioners.update_practitioner(
             work, practitioner, collect_changes(change, nullable="email")
         )
         work.audit("administer", "practitioner", practitioner)
+    version.tag(updated_practitioner)
     return updated_practitioner

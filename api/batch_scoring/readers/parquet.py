@@ -15,6 +15,7 @@ from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
 from api.batch_scoring.readers.parquet_decoder import DecodeRequest
 from api.batch_scoring.readers.record_blocks import BLOCK_BYTES, RECORD_BYTES
+from api.batch_scoring.readers.table_sources import LINE_COLUMN, TableOptions
 from api.problems import Problem
 from api.processes.child_process import ChildProcess, ChildStoppedError
 
@@ -22,6 +23,7 @@ MAX_MEMORY_BYTES = 2560 * 1024 * 1024
 """The address space of a child, of which its libraries take 1 GiB; the file's size comes on top."""
 
 SECONDS_PER_SLICE = 120.0
+PARQUET = TableOptions()
 _MAX_ANSWER_BYTES = 256 * 1024 * 1024
 _PIECE_BYTES = 1024 * 1024
 _free_processes = threading.BoundedSemaphore(2)
@@ -36,17 +38,21 @@ class ParquetPiece(NamedTuple):
 
     def parse_rows(self) -> ParsedRows:
         """Read the columns with the types of the file."""
-        frame = pl.read_ipc(io.BytesIO(self.content))
-        return ParsedRows(frame, build_faults_frame(()), None, left_out=self.left_out)
+        frame, lines = pl.read_ipc(io.BytesIO(self.content)), None
+        if LINE_COLUMN in frame.columns:
+            first_lines = frame[LINE_COLUMN]
+            frame, lines = frame.drop(LINE_COLUMN), lambda rows: first_lines[rows].to_list()
+        return ParsedRows(frame, build_faults_frame(()), lines, left_out=self.left_out)
 
 
-def read_parquet_pieces(
+def read_parquet_pieces(  # noqa: PLR0913 - a file, its kind and its limits
     source: str | BinaryIO,
     names: ColumnNames,
     *,
     size: int,
     record_bytes: int = RECORD_BYTES,
     unpacked_bytes: int | None = None,
+    table: TableOptions = PARQUET,
 ) -> Iterator[ParquetPiece]:
     """Yield the slices of a file of `size` bytes, each of at most a block of text.
 
@@ -55,9 +61,9 @@ def read_parquet_pieces(
     and one that takes too much memory or time. Raises Problem `too_many` if no process is free.
     """
     path = source if isinstance(source, str) else None
-    request = DecodeRequest(names, size, path, BLOCK_BYTES, record_bytes, unpacked_bytes)
+    request = DecodeRequest(names, size, path, BLOCK_BYTES, record_bytes, unpacked_bytes, table)
     try:
-        with _running_child(size) as child:
+        with _running_child(size, table.kind) as child:
             child.send(pickle.dumps(request))
             if not isinstance(source, str):
                 while piece := source.read(_PIECE_BYTES):
@@ -75,13 +81,14 @@ def read_parquet_pieces(
 
 
 @contextmanager
-def _running_child(size: int) -> Iterator[ChildProcess]:
+def _running_child(size: int, kind: str) -> Iterator[ChildProcess]:
     if not _free_processes.acquire(timeout=SECONDS_PER_SLICE):
         raise Problem("too_many", headers={"Retry-After": "30"})
     try:
         child = ChildProcess(
             "api.batch_scoring.readers.parquet_worker",
             MAX_MEMORY_BYTES + size,
+            kind,
             max_answer=_MAX_ANSWER_BYTES,
         )
         try:

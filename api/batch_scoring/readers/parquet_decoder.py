@@ -1,4 +1,4 @@
-"""Decodes a Parquet file slice by slice and checks what the slices contain."""
+"""Decodes a table, such as a Parquet file, slice by slice and checks what the slices contain."""
 
 import io
 from collections.abc import Iterator, Mapping
@@ -9,6 +9,7 @@ from polars.exceptions import PanicException
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
+from api.batch_scoring.readers.table_sources import LINE_COLUMN, TableOptions, open_table
 from schemas.rulebook import Question
 
 _MAX_SLICE_ROWS = 65_536
@@ -28,6 +29,7 @@ class DecodeRequest(NamedTuple):
     block_bytes: int
     record_bytes: int
     unpacked_bytes: int | None = None
+    table: TableOptions = TableOptions()
 
 
 class DecodedSlice(NamedTuple):
@@ -44,16 +46,19 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
     Raises UnusableInputError for a column of an unsupported type, a list with more elements than
     options, and a row or file that unpacks to more than its limit.
     """
-    scan, schema, height = _scan(source)
-    header, names = schema.names(), request.names
+    names = request.names
+    scan, height, is_numbered = open_table(source, request.table, names.questions)
+    schema = scan.collect_schema()
+    header = [name for name in schema.names() if name != LINE_COLUMN]
     match = names.match_header(header)
     columns = {header[place]: name for place, name in match.columns.items()}
     for column, name in columns.items():
         _check_type(name, schema[column], names.questions.get(name))
     frame = scan.select(
-        pl.col(column).cast(pl.String).alias(name) if name not in names.questions
+        *([LINE_COLUMN] * is_numbered),
+        *(pl.col(column).cast(pl.String).alias(name) if name not in names.questions
         else pl.col(column).alias(name)
-        for column, name in columns.items()
+        for column, name in columns.items())
     )  # fmt: skip
     total = 0
     for start in range(0, height, _MAX_SLICE_ROWS):
@@ -69,21 +74,12 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
             yield DecodedSlice(rows.slice(place, count), input_bytes, match.left_out)
 
 
-def _scan(source: str | io.BytesIO) -> tuple[pl.LazyFrame, pl.Schema, int]:
-    try:
-        scan = pl.scan_parquet(source, glob=False)
-        height = scan.select(pl.len()).collect().item()
-        return scan, scan.collect_schema(), height
-    except _DECODE_ERRORS:
-        raise UnusableInputError("the file is not Parquet, or is damaged") from None
-
-
 def collect_rows(frame: pl.LazyFrame) -> pl.DataFrame:
     """Decode the rows. Raises UnusableInputError."""
     try:
         return frame.collect(engine="streaming")
     except _DECODE_ERRORS:
-        raise UnusableInputError("the Parquet file is damaged") from None
+        raise UnusableInputError("the file is damaged") from None
 
 
 def _check_type(name: str, kind: pl.DataType, question: Question | None) -> None:

@@ -16,6 +16,7 @@ import polars as pl
 
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.readers.parquet_decoder import DecodeRequest, collect_rows, decode_slices
+from api.batch_scoring.readers.table_sources import load_libraries
 from reports.render_worker import read_message, restrict_process, write_message
 
 
@@ -23,7 +24,7 @@ def main() -> None:
     """Apply the limits, signal readiness with an empty message, then decode one file."""
     source, target = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    _warm_up()
+    _warm_up(sys.argv[2])
     restrict_process(int(sys.argv[1]))
     write_message(target, b"")
     request: DecodeRequest = pickle.loads(read_message(source) or b"")  # noqa: S301 # nosec B301 - from our own parent
@@ -49,8 +50,9 @@ def _read_content(source: BinaryIO) -> io.BytesIO:
     return content
 
 
-def _warm_up() -> None:
-    """Decode a small file, so that Polars loads everything that it loads once."""
+def _warm_up(kind: str) -> None:
+    """Load the libraries for this kind of file, and all that Polars loads once."""
+    load_libraries(kind)
     file = io.BytesIO()
     pl.DataFrame({"text": ["-"], "list": [["-"]]}).write_parquet(file)
     file.seek(0)

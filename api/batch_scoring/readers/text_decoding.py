@@ -6,7 +6,7 @@ Bytes that are not valid UTF-8 in a UTF-8 file pass through: the reader reports 
 import codecs
 from typing import BinaryIO, NamedTuple
 
-from api.batch_scoring.file_formats import UnusableInputError
+from api.batch_scoring.file_formats import UnusableInputError, describe_content
 
 SAMPLE_BYTES = 1024 * 1024
 ENCODINGS = {
@@ -44,9 +44,13 @@ def find_encoding(name: str) -> str | None:
 def decode_stream(stream: BinaryIO, encoding: str | None) -> DecodedStream:
     """Return the stream as UTF-8 without a byte-order mark, with the line ends LF or CRLF.
 
-    The encoding is that of the mark, the given one, or a detected one.
+    The encoding is that of the mark, the given one, or a detected one. Raises UnusableInputError
+    for content that is no text.
     """
     start = _read_sample(stream)
+    content = describe_content(start)
+    if content is not None:
+        raise UnusableInputError(f"this is no text but {content}")
     mark, marked_encoding = next(
         ((mark, name) for mark, name in _MARKS if start.startswith(mark)), (b"", None)
     )

@@ -17,7 +17,7 @@ from api.batch_scoring.chunking import BatchLimits, BatchUpload, TooManyRowsErro
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.counts.part_counts import merge_faults, merge_notices
 from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
-from api.batch_scoring.file_formats import BatchFormat, UnusableInputError
+from api.batch_scoring.file_formats import InputFormat, UnusableInputError
 from api.batch_scoring.readers.csv import CsvOptions
 from api.batches.file_transfer import (
     RETRY_AFTER_SECONDS,
@@ -34,6 +34,7 @@ from api.dependencies import (
     SettingsDep,
 )
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.paging import PageCursor, PageLimit, build_next_page
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import batches
@@ -43,7 +44,6 @@ from api.store.batches.batches import SCORE, NewBatch, StoredBatch
 from api.store.idempotency import IdempotentResponse
 from api.store.patients import data_subject_rights
 from api.store.transaction import Transaction
-from schemas.base import Many
 from schemas.batch import FaultGroup, RowNotice
 from schemas.batch_job import BatchList, BatchListItem, ScoringBatch
 from schemas.text import READABLE, TEXT_RULE
@@ -52,11 +52,11 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 _ShortText = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE), TEXT_RULE]
 KeptColumns = Annotated[
-    Many[_ShortText],
+    list[_ShortText] | None,
     Query(max_length=20, description="Columns to return with the results, such as a clinic."),
 ]
 MissingWords = Annotated[
-    Many[_ShortText],
+    list[_ShortText] | None,
     Query(max_length=50, description="Words and codes that mean not answered: `NA`, `-99`."),
 ]
 Delimiter = Annotated[
@@ -72,6 +72,9 @@ _FILES = {
     "text/csv": {"schema": {"type": "string"}},
     "application/x-ndjson": {"schema": {"type": "string"}},
     "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
+    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
+        "schema": {"type": "string", "format": "binary"}
+    },
 }
 
 
@@ -105,8 +108,8 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         ignore_unknown: Annotated[
             bool, Query(description="Ignore columns that are not questions of the rulebook.")
         ] = False,
-        keep: KeptColumns = (),
-        missing: MissingWords = (),
+        keep: KeptColumns = None,
+        missing: MissingWords = None,
         delimiter: Delimiter = None,
         header_line: HeaderLine = 1,
         skip_rows: SkippedRows = 0,
@@ -122,7 +125,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
             request._json = [file_format, file.sha256]  # noqa: SLF001
             loaded = rulebooks.find_active(rulebook)
             options = CsvOptions(parse_upload_encoding(request), delimiter, header_line, skip_rows)
-            names = _build_names(loaded, keep, missing, ignore_unknown=ignore_unknown)
+            names = _build_names(loaded, keep or (), missing or (), ignore_unknown=ignore_unknown)
             upload = _Upload(file, file_format, names, loaded, settings, options, explain=explain)
             response = await run_in_threadpool(upload.store, idempotent_request)
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
@@ -135,15 +138,15 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         summary="List batches",
     )
     def list_batches(
-        context: RequestContextDep, limit: Annotated[int, Query(ge=1, le=100)] = 20
+        context: RequestContextDep, limit: PageLimit = 20, cursor: PageCursor = None
     ) -> BatchList:
         """Batches, newest first. A batch is deleted when it expires."""
         with context.transaction() as work:
-            lines = tuple(
-                _batch_line(work, batch) for batch in batches.list_newest_batches(work, limit)
-            )
+            rows = batches.list_newest_batches(work, limit + 1, cursor)
+            lines = tuple(_batch_line(work, batch) for batch in rows[:limit])
             work.audit("list", "batch", count=len(lines))
-        return BatchList(batches=lines)
+        last = lines[-1].id if len(rows) > limit else None
+        return BatchList(batches=lines, next=build_next_page(routes.prefix, last, limit=limit))
 
     @routes.get(
         "/{batch}",
@@ -196,7 +199,7 @@ class _Upload:
     def __init__(  # noqa: PLR0913, PLR0917 - a file and the options of its batch
         self,
         file: EncryptedTempFile,
-        file_format: BatchFormat,
+        file_format: InputFormat,
         names: ColumnNames,
         loaded: LoadedRulebook,
         settings: Settings,

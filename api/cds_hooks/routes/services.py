@@ -150,4 +150,4 @@ def _use_token_once(work: Transaction, hook_call: EhrCall) -> None:
     if not issuers.consume_token(
         work, hook_call.issuer.id, hook_call.jti, hook_call.expires_at, CLOCK_SKEW_SECONDS
     ):
-        raise build_token_problem()
+        raise build_token_problem("replayed")

@@ -25,7 +25,7 @@ def first(
     from api.cli.bootstrap import create_first_client, create_first_invitation
 
     settings = load_settings()
-    with open_configured_store(settings) as store:
+    with open_configured_store(settings, may_create=True) as store:
         credentials = create_first_client(store, settings.first_client_file, test=test)
         is_embedded = store.database.is_embedded
         invitation_url = None if is_embedded else create_first_invitation(store, settings)

@@ -9,6 +9,8 @@ import typer
 from api.cli.context import OrganisationId, build_operator, fail, open_configured_store, print_note
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from api.store.audit.chain import AuditKey
     from api.store.database.tenancy import OrganisationSession
     from api.store.store import Store
@@ -34,12 +36,19 @@ def verify(
         ),
     ] = None,
 ) -> None:
-    """Print each changed, deleted or inserted row. Exit status 1 if there is any."""
+    """Print each changed, deleted or inserted row, and each missing organisation.
+
+    Exit status 1 if there is any, or if there is no organisation at all.
+    """
     from api.store.audit import chain
 
     known_checkpoints = _read_checkpoints(checkpoints) if checkpoints else ()
     is_tampered = False
     with open_configured_store() as store, store.read_all_organisations() as session:
+        if organisation is None:
+            for line in _list_missing_organisations(session, known_checkpoints):
+                is_tampered = True
+                typer.echo(line)
         for key in load_audit_keys(store, session, organisation):
             own = tuple(item for item in known_checkpoints if item.organisation == key.organisation)
             faults = chain.verify_chain(session, key, own)
@@ -89,6 +98,22 @@ def export(
         with store.transaction(build_operator(organisation)) as work:
             work.audit("export", "audit", count=max(count, 1))
     print_note(f"{count} rows")
+
+
+def _list_missing_organisations(
+    session: "OrganisationSession", checkpoints: "tuple[Checkpoint, ...]" = ()
+) -> "Iterator[str]":
+    """Yield a line for each organisation that is missing, or one if there is none."""
+    from api.store.accounts import organisations
+
+    present = {row.id for row in organisations.list_organisations(session)}
+    if not present:
+        yield "there is no organisation: nothing of a practice is stored here"
+    known_ids = {item.organisation for item in checkpoints} - {organisations.SYSTEM}
+    for missing in sorted(
+        {*organisations.list_missing_organisations(session), *known_ids} - present
+    ):
+        yield f"{missing}: the organisation is missing"
 
 
 def load_audit_keys(

@@ -11,6 +11,7 @@ from api.cli.context import (
     open_configured_store,
     print_json,
     print_note,
+    require_store,
 )
 
 commands = typer.Typer(no_args_is_help=True, help="Rotate keys while the service runs.")
@@ -37,6 +38,7 @@ def rotate_ring() -> None:
     from api.store.operations.key_rewrapping import rewrap_keys
 
     settings = load_settings()
+    require_store(settings)
     if settings.key_ring is None and settings.key_ring_file.is_file():
         kid = prepend_new_key(settings.key_ring_file)
         print_note(f"key {kid} is now first in {settings.key_ring_file}")

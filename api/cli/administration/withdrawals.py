@@ -1,12 +1,21 @@
 """`nociscreen withdrawals`: settle a restored database with the ledger of withdrawals."""
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import typer
 
-from api.cli.context import fail, open_configured_store, print_note
+from api.cli.context import (
+    fail,
+    load_settings,
+    open_configured_store,
+    print_note,
+    require_store,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from api.store.store import Store
 
 commands = typer.Typer(
@@ -25,7 +34,7 @@ def apply() -> None:
 
     Run it after `pg_restore`; `nociscreen restore` does it by itself.
     """
-    with open_configured_store(may_be_unsettled=True) as store:
+    with _open_restored_store() as store:
         reapply_withdrawals(store)
 
 
@@ -37,11 +46,20 @@ def accept() -> None:
     """
     from api.store.operations import withdrawals
 
-    with open_configured_store(may_be_unsettled=True) as store:
+    with _open_restored_store() as store:
         _require_ledger(store)
         count = withdrawals.accept_database(store)
         print_note(f"accepted the database; {count} withdrawals of the ledger no longer hold")
         _end_access(store)
+
+
+@contextmanager
+def _open_restored_store() -> "Iterator[Store]":
+    """Open a store that may be unsettled and of an earlier release, but is there."""
+    settings = load_settings()
+    require_store(settings)
+    with open_configured_store(settings, may_be_unsettled=True, may_create=True) as store:
+        yield store
 
 
 def reapply_withdrawals(store: "Store") -> None:

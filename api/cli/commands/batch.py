@@ -24,7 +24,7 @@ SECONDS_BETWEEN_LINES = 10
 def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     source: Annotated[
         str | None,
-        typer.Argument(metavar="IN", help="A file, a quoted pattern, or - for standard input."),
+        typer.Argument(metavar="IN", help="A file, folder or quoted pattern; - for standard input"),
     ] = None,
     out: Annotated[
         str | None, typer.Option("--out", "-o", help="Output file, or - for standard output.")
@@ -39,7 +39,7 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         ),
     ] = None,
     format_: Annotated[
-        str | None, typer.Option("--format", help="Input format: csv, ndjson, parquet, csv.gz ...")
+        str | None, typer.Option("--format", help="Input format: csv, ndjson, xlsx, csv.gz ...")
     ] = None,
     output_format: Annotated[str | None, typer.Option(help="Output format.")] = None,
     encoding: Annotated[
@@ -53,6 +53,9 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         int, typer.Option(min=1, help="The line of the header; lines above are skipped.")
     ] = 1,
     skip_rows: Annotated[int, typer.Option(min=0, help="Rows to skip below the header.")] = 0,
+    sheet: Annotated[
+        str | None, typer.Option(help="The sheet of a workbook. The first by default.")
+    ] = None,
     keep: Annotated[
         list[str] | None,
         typer.Option(help="A column to return with the results. Repeatable, or a,b,c."),
@@ -124,7 +127,7 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
             explain=explain,
             input_format=format_,
             output_format=output_format,
-            read_options=ReadOptions(options),
+            read_options=ReadOptions(options, sheet),
             resume=resume,
         )
         summary = _run(request)

@@ -48,7 +48,7 @@ def serve(
     local_url = build_base_url(host, sockets[0])
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": local_url})
-    with open_configured_store(settings, may_be_unsettled=True) as store:
+    with open_configured_store(settings, may_be_unsettled=True, may_create=True) as store:
         if bypassing_role := find_bypassing_role(store.database):
             print_note(f"unsafe: {bypassing_role}")
         is_open = store.ledger_fault is None

@@ -2,6 +2,7 @@
 
 import signal
 import threading
+from typing import Annotated
 
 import typer
 
@@ -10,12 +11,28 @@ from api.cli.context import fail, load_settings, open_configured_store
 SIGNAL_CHECK_SECONDS = 1.0
 
 
-def worker() -> None:
+def worker(
+    health_port: Annotated[
+        int | None,
+        typer.Option(
+            "--health-port",
+            min=0,
+            max=65535,
+            help="Answer /health/live, /health/ready and /metrics on this port.",
+        ),
+    ] = None,
+    health_host: Annotated[
+        str, typer.Option("--health-host", help="The address of the health port.")
+    ] = "127.0.0.1",
+) -> None:
     """Process batches and send notifications until stopped, with other workers.
 
     Needs PostgreSQL.
     """
+    from contextlib import ExitStack
+
     from api.cli.notification_sending import running_notifications
+    from api.cli.worker_health import running_health_server
     from api.documents.render_pool import RendererPool
     from api.jobs.chunk_runner import WorkerContext
     from api.jobs.housekeeping_thread import running_housekeeping
@@ -37,11 +54,13 @@ def worker() -> None:
             settings.render_workers, settings.render_queue, settings.render_seconds
         )
         worker_context = WorkerContext(store, settings, load_catalogue(), renderer)
-        with (
-            running_housekeeping(store, settings),
-            running_notifications(store, settings),
-            running_worker(worker_context, start_engine=True) as work,
-        ):
+        with ExitStack() as background:
+            if health_port is not None:
+                health = running_health_server(store, settings, health_host, health_port)
+                background.enter_context(health)
+            background.enter_context(running_housekeeping(store, settings))
+            background.enter_context(running_notifications(store, settings))
+            work = background.enter_context(running_worker(worker_context, start_engine=True))
             typer.echo(f"worker {work.name if work else ''} started")
             while not stop_requested.wait(SIGNAL_CHECK_SECONDS):
                 pass  # a signal that comes just before a wait would not end it

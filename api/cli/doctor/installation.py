@@ -111,7 +111,7 @@ def _render_example() -> bytes:
     from scoring.catalogue import load_catalogue
 
     request = DocumentRequest(find_format_by_suffix(".pdf"), "clinician", "en", "full")
-    intake = read_intake_file(_EXAMPLE, "nociplastic")
+    intake = read_intake_file(str(_EXAMPLE), "nociplastic")
     print_settings = PrintSettings(Letterhead(name=None), test=True)
     return render_intake(
         load_catalogue(), print_settings, InProcessRenderer(), intake, request

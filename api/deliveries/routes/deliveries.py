@@ -20,7 +20,13 @@ from api.dependencies import (
 )
 from api.fhir.elements import CanonicalUrls
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
-from api.problems import FieldError, Problem
+from api.http.paging import (
+    NextPage,
+    PageCursor,
+    PageLimit,
+    build_cursor_problem,
+    build_next_page,
+)
 from api.store.deliveries import allowed_hosts, destinations, outbox, search
 from api.store.deliveries.outbox import NewDelivery
 from api.store.deliveries.search import DeliveryFilters
@@ -59,11 +65,12 @@ BeforeCursor = Annotated[
     str | None,
     Query(
         pattern=r"^[0-9T:.-]{19,32}Z_[0-9a-f-]{36}$",
-        description="`next` of the previous page.",
+        deprecated=True,
+        description="The former name of `cursor`.",
         examples=["2026-11-20T10:00:00Z_6f6f6f6f-0000-4000-8000-000000000006"],
     ),
 ]
-_PAGE_SIZE = 50
+DELIVERIES_PATH = "/v1/deliveries"
 
 
 class DeliveryTarget(FrozenModel):
@@ -73,10 +80,10 @@ class DeliveryTarget(FrozenModel):
 
 
 class DeliveryPage(FrozenModel):
-    """A page of deliveries, newest first; pass `next` as `before` to get the following page."""
+    """A page of deliveries, newest first."""
 
     deliveries: Many[DeliveryListItem]
-    next: str | None
+    next: NextPage
 
 
 async def _compose_context(request: Request, renderer: MeteredRendererDep) -> ComposeContext:
@@ -147,21 +154,26 @@ def preview_delivery(
     responses=error_responses(*GUARDED_ERRORS),
     summary="List deliveries",
 )
-def list_deliveries(
+def list_deliveries(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     acts: RequestContextDep,
+    *,
     state: StateFilter = None,
     destination: DestinationFilter = None,
     screening: ScreeningFilter = None,
+    limit: PageLimit = 50,
+    cursor: PageCursor = None,
     before: BeforeCursor = None,
 ) -> DeliveryPage:
     """List deliveries, newest first. Deliveries with `state=parked` need manual review."""
-    criteria = DeliveryFilters(state, destination, screening, _parse_cursor(before))
+    criteria = DeliveryFilters(state, destination, screening, _parse_cursor(cursor or before))
     with acts.transaction() as work:
-        page = search.list_deliveries(work, criteria, _PAGE_SIZE)
-        work.audit("list", "delivery", count=len(page))
-    is_full = len(page) == _PAGE_SIZE
-    next_cursor = f"{_format_timestamp(page[-1].created_at)}_{page[-1].id}" if is_full else None
-    return DeliveryPage(deliveries=tuple(page), next=next_cursor)
+        rows = search.list_deliveries(work, criteria, limit + 1)
+        page = rows[:limit]
+        work.audit("list", "delivery", count=max(len(page), 1))
+    last = f"{_format_timestamp(page[-1].created_at)}_{page[-1].id}" if len(rows) > limit else None
+    filters = {"state": state, "destination": destination, "screening": screening}
+    next_page = build_next_page(DELIVERIES_PATH, last, limit=limit, **filters)
+    return DeliveryPage(deliveries=tuple(page), next=next_page)
 
 
 @read_router.get(
@@ -243,6 +255,5 @@ def _parse_cursor(cursor: str | None) -> tuple[datetime, str] | None:
     except (ValueError, OverflowError):
         instant = None
     if instant is None or not at.endswith("Z"):
-        error = FieldError(pointer="/before", code="cursor", detail="must be `next` of a page")
-        raise Problem("invalid_request", errors=[error])
+        raise build_cursor_problem()
     return instant, delivery_id

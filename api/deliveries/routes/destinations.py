@@ -17,6 +17,15 @@ from api.deliveries.destination_setup import (
 )
 from api.dependencies import IdempotentRequestDep, RequestContextDep
 from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.paging import (
+    MAX_WHOLE_LIST,
+    ListLimit,
+    NextPage,
+    PageCursor,
+    build_next_page,
+    slice_page,
+)
+from api.http.preconditions import EntityTagDep, PreconditionDep
 from api.store.deliveries import allowed_hosts, destinations
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
@@ -34,15 +43,17 @@ DestinationId = Annotated[
 
 
 class DestinationList(FrozenModel):
-    """All destinations of the organisation."""
+    """A page of the destinations of the organisation."""
 
     destinations: Many[Destination]
+    next: NextPage = None
 
 
 class AllowedHostList(FrozenModel):
     """Hosts and ports that the organisation's deliveries may be sent to."""
 
     places: Many[AllowedEndpoint]
+    next: NextPage = None
 
 
 class DeliveryProfileList(FrozenModel):
@@ -57,17 +68,21 @@ class DeliveryProfileList(FrozenModel):
     responses=error_responses(*GUARDED_ERRORS),
     summary="List allowed hosts",
 )
-def list_allowed_hosts(acts: RequestContextDep) -> AllowedHostList:
+def list_allowed_hosts(
+    acts: RequestContextDep, limit: ListLimit = MAX_WHOLE_LIST, cursor: PageCursor = None
+) -> AllowedHostList:
     """List the hosts and ports that the operator has allowed."""
     with acts.transaction() as work:
-        places = [
+        all_hosts = [
             AllowedEndpoint(
                 **allowed_host.host_port._asdict(), private=allowed_host.is_private_allowed
             )
             for allowed_host in allowed_hosts.list_allowed_hosts(work)
         ]
+        places, last = slice_page(all_hosts, lambda row: f"{row.host}:{row.port}", limit, cursor)
         work.audit("list", "place")
-    return AllowedHostList(places=tuple(places))
+    next_page = build_next_page("/v1/places", last, limit=limit)
+    return AllowedHostList(places=places, next=next_page)
 
 
 @router.get(
@@ -89,12 +104,16 @@ def list_profiles(acts: RequestContextDep) -> DeliveryProfileList:
     responses=error_responses(*GUARDED_ERRORS),
     summary="List destinations",
 )
-def list_destinations(acts: RequestContextDep) -> DestinationList:
+def list_destinations(
+    acts: RequestContextDep, limit: ListLimit = MAX_WHOLE_LIST, cursor: PageCursor = None
+) -> DestinationList:
     """List every destination, with its numbers of waiting and parked deliveries."""
     with acts.transaction() as work:
-        response = DestinationList(destinations=tuple(destinations.list_destinations(work)))
+        all_destinations = tuple(destinations.list_destinations(work))
+        rows, last = slice_page(all_destinations, lambda row: row.id, limit, cursor)
         work.audit("list", "destination")
-    return response
+    next_page = build_next_page("/v1/destinations", last, limit=limit)
+    return DestinationList(destinations=rows, next=next_page)
 
 
 @router.post(
@@ -123,26 +142,35 @@ def add_destination(new_destination: NewDestination, creating: IdempotentRequest
     responses=error_responses(*GUARDED_ERRORS, 404),
     summary="Read a destination",
 )
-def read_destination(destination: DestinationId, acts: RequestContextDep) -> Destination:
+def read_destination(
+    destination: DestinationId, acts: RequestContextDep, version: EntityTagDep
+) -> Destination:
     """Return a destination without its secrets."""
     with acts.transaction() as work:
         response = destinations.find_destination(work, destination)
         work.audit("read", "destination", destination)
+    version.tag(response)
     return response
 
 
 @router.patch(
     "/destinations/{destination}",
     operation_id="change_destination",
-    responses=error_responses(*BODY_ERRORS, 404, 409),
+    responses=error_responses(*BODY_ERRORS, 404, 409, 412),
     summary="Change a destination",
 )
 def change_destination(
-    destination: DestinationId, change: DestinationChange, acts: RequestContextDep
+    destination: DestinationId,
+    change: DestinationChange,
+    acts: RequestContextDep,
+    version: PreconditionDep,
 ) -> Destination:
     """Change the given members. Deliveries composed before the change are sent as composed."""
     with acts.transaction() as work:
-        return destination_setup.change_destination(work, destination, change)
+        version.check(work, lambda: destinations.find_destination(work, destination))
+        changed = destination_setup.change_destination(work, destination, change)
+    version.tag(changed)
+    return changed
 
 
 @router.post(

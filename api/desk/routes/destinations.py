@@ -61,8 +61,8 @@ def add_destination(desk: PractitionerPageDep, fields: CheckedFields) -> Respons
     if faults:
         public_values = values | dict.fromkeys(_SECRETS, "")
         return _render_list(desk, public_values, faults)
-    if created.webhook_secret:
-        return _render_secret(desk, created.id, created.webhook_secret)
+    if created.secret:
+        return _render_secret(desk, created.id, created.secret)
     return desk.redirect(f"{DESTINATIONS_PATH}/{created.id}?saved=true")
 
 
@@ -110,7 +110,7 @@ def add_webhook_secret(
         return _render_destination(desk, _find(desk, destination), faults)
     with desk.context.transaction() as work:
         rotated = destination_setup.rotate_webhook_secret(work, destination)
-    return _render_secret(desk, destination, str(rotated.webhook_secret))
+    return _render_secret(desk, destination, str(rotated.secret))
 
 
 @router.post("/{destination}/delete")

@@ -43,6 +43,40 @@ def build_searchset(
     return bundle | ({"entry": entries} if entries else {})
 
 
+def build_history_bundle(resources: Iterable[Resource], base_url: str, self_url: str) -> Resource:
+    """Return the versions of one resource, the newest first."""
+    entries = [_history_entry(resource, base_url) for resource in resources]
+    labels = [_keep_security(entry["resource"]) for entry in entries]
+    return {
+        "resourceType": "Bundle",
+        **next((label for label in labels if label), {}),
+        "type": "history",
+        "total": len(entries),
+        "link": [{"relation": "self", "url": self_url}],
+        "entry": entries,
+    }
+
+
+def _history_entry(resource: Resource, base_url: str) -> Resource:
+    """Return a version as an entry: the first was created, each later one is an update."""
+    kind, meta = resource["resourceType"], resource["meta"]
+    address = f"{kind}/{resource['id']}"
+    is_first = meta["versionId"] == "1"
+    return {
+        "fullUrl": f"{base_url}/{address}",
+        "resource": resource,
+        "request": {
+            "method": "POST" if is_first else "PUT",
+            "url": kind if is_first else address,
+        },
+        "response": {
+            "status": "201" if is_first else "200",
+            "etag": f'W/"{meta["versionId"]}"',
+            "lastModified": meta["lastUpdated"],
+        },
+    }
+
+
 def build_transaction_bundle(version: ResourceVersion, resources: list[Resource]) -> Resource:
     """Return a transaction that creates each resource at most once, however often it is sent."""
     entries = [_transaction_entry(version, resource) for resource in resources]

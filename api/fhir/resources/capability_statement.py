@@ -6,10 +6,13 @@ A test exercises every capability that is declared here.
 from typing import NamedTuple
 
 from api.fhir.elements import FHIR_JSON, CanonicalUrls, Resource, build_concept
+from api.fhir.search_parameters import INCLUDES, PARAMETERS
 
 _SEARCH = "http://hl7.org/fhir/SearchParameter"
-_PATIENT = ("patient", "reference", f"{_SEARCH}/clinical-patient")
 _ID = ("_id", "token", f"{_SEARCH}/Resource-id")
+_PATIENT_DEFINITIONS = dict.fromkeys(
+    ("Observation", "RiskAssessment", "DocumentReference"), "clinical-patient"
+)
 _EXTRACT = "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract"
 _DOCUMENT = "http://hl7.org/fhir/OperationDefinition/Composition-document"
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
@@ -28,8 +31,6 @@ class ResourceCapability(NamedTuple):
 def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
     """Return the capabilities of each resource type that is served."""
     read_and_search = ("read", "search-type")
-    patient_parameters = (_ID, _PATIENT)
-    response = f"{_SEARCH}/QuestionnaireResponse"
     return [
         ResourceCapability(
             "Questionnaire",
@@ -43,31 +44,38 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
         ),
         ResourceCapability(
             "QuestionnaireResponse",
-            ("create", "read", "vread", "update", "search-type"),
+            ("create", "read", "vread", "update", "history-instance", "search-type"),
             (
-                _ID,
-                ("identifier", "token", f"{response}-identifier"),
-                ("patient", "reference", f"{response}-patient"),
-                ("questionnaire", "reference", f"{response}-questionnaire"),
+                *_list_parameters("QuestionnaireResponse"),
+                ("identifier", "token", f"{_SEARCH}/QuestionnaireResponse-identifier"),
+                ("questionnaire", "reference", f"{_SEARCH}/QuestionnaireResponse-questionnaire"),
             ),
             (
                 ("score", f"{urls.fhir_url}/OperationDefinition/{SCORE_OPERATION_ID}"),
                 ("extract", _EXTRACT),
             ),
         ),
-        ResourceCapability("Observation", read_and_search, patient_parameters),
-        ResourceCapability("RiskAssessment", read_and_search, patient_parameters),
-        ResourceCapability(
-            "Provenance",
-            read_and_search,
-            (_ID, ("patient", "reference", f"{_SEARCH}/Provenance-patient")),
+        *(
+            ResourceCapability(name, read_and_search, _list_parameters(name))
+            for name in ("Observation", "RiskAssessment", "Provenance", "DocumentReference")
         ),
-        ResourceCapability("DocumentReference", read_and_search, patient_parameters),
         ResourceCapability("Binary", ("read",)),
         ResourceCapability("Composition", ("read",), (), (("document", _DOCUMENT),)),
         ResourceCapability("OperationDefinition", ("read",)),
         ResourceCapability("AuditEvent", ("search-type",)),
     ]
+
+
+def _list_parameters(resource_type: str) -> tuple[tuple[str, str, str], ...]:
+    """Return name, type and definition of the parameters of a type, those of the patient first."""
+    definitions = {"patient": _PATIENT_DEFINITIONS.get(resource_type, f"{resource_type}-patient")}
+    if resource_type != "Provenance":
+        definitions["subject"] = f"{resource_type}-subject"
+    return (
+        _ID,
+        *((name, "reference", f"{_SEARCH}/{it}") for name, it in definitions.items()),
+        *((name, it.kind, it.definition) for name, it in PARAMETERS[resource_type].items()),
+    )
 
 
 def build_capability_statement(urls: CanonicalUrls, version: str, date: str) -> Resource:
@@ -117,11 +125,20 @@ def _build_resource(capability: ResourceCapability) -> Resource:
             {"name": name, "type": kind, "definition": definition}
             for name, kind, definition in capability.parameters
         ]
+    element |= _list_includes(capability.resource_type)
     if capability.operations:
         element["operation"] = [
             {"name": name, "definition": definition} for name, definition in capability.operations
         ]
     return element
+
+
+def _list_includes(resource_type: str) -> Resource:
+    """Return the elements `searchInclude` and `searchRevInclude` of a type."""
+    includes = [path for path in INCLUDES if path.startswith(f"{resource_type}:")]
+    reverse = [path for path, targets in INCLUDES.items() if resource_type in targets]
+    lists = {"searchInclude": includes, "searchRevInclude": reverse}
+    return {name: paths for name, paths in lists.items() if paths}
 
 
 def build_score_definition(urls: CanonicalUrls, version: str) -> Resource:

@@ -13,7 +13,8 @@ from typing import Any, Literal, NamedTuple
 from fastapi.responses import JSONResponse
 
 from api.fhir.elements import FHIR_JSON, Resource
-from api.problems import PROBLEM_DEFINITIONS, Problem
+from api.problem_definitions import PROBLEM_DEFINITIONS
+from api.problems import Problem
 
 Severity = Literal["error", "warning", "information"]
 _CODES = {
@@ -58,33 +59,37 @@ class InvalidResource(Problem):
         super().__init__(code, headers=headers)
         self.issues = list(issues)
 
-    def build_response(self) -> JSONResponse:
+    def build_response(self, request_id: str | None = None) -> JSONResponse:
         """Return the OperationOutcome as a response."""
         return JSONResponse(
-            build_operation_outcome(self.issues, self.code),
+            build_operation_outcome(self.issues, self.code, request_id),
             status_code=self.definition.status,
             headers=self.headers,
             media_type=FHIR_JSON,
         )
 
 
-def build_operation_outcome(issues: Iterable[OutcomeIssue], problem: str | None = None) -> Resource:
+def build_operation_outcome(
+    issues: Iterable[OutcomeIssue], problem: str | None = None, request_id: str | None = None
+) -> Resource:
     """Return the OperationOutcome; `problem` is a code of the documented problem types."""
     return {
         "resourceType": "OperationOutcome",
-        "issue": [_build_issue(issue, problem) for issue in issues],
+        "issue": [_build_issue(issue, problem, request_id) for issue in issues],
     }
 
 
 def convert_problem(body: Mapping[str, Any]) -> Resource:
     """Convert the body of a problem response into an OperationOutcome."""
     problem = str(body["type"]).rsplit("/", 1)[-1]
-    code = _CODES.get(body["status"], "processing")
+    unknown_address = problem == "unknown_address"
+    code = "not-supported" if unknown_address else _CODES.get(body["status"], "processing")
     errors = body.get("errors") or ()
     issues = [
         OutcomeIssue(code, _describe(error), _to_fhirpath(error["pointer"])) for error in errors
     ]
-    return build_operation_outcome(issues or [OutcomeIssue(code, body["detail"])], problem)
+    issues = issues or [OutcomeIssue(code, body["detail"])]
+    return build_operation_outcome(issues, problem, body.get("request_id"))
 
 
 def build_success_outcome() -> Resource:
@@ -99,14 +104,16 @@ def locate_member(path: str, name: str) -> str:
     return f"{path}.{name}" if _ELEMENT.fullmatch(name) and len(name) <= _LONGEST_NAME else path
 
 
-def _build_issue(issue: OutcomeIssue, problem: str | None) -> Resource:
+def _build_issue(issue: OutcomeIssue, problem: str | None, request_id: str | None) -> Resource:
     element: Resource = {
         "severity": issue.severity,
         "code": issue.code,
         "details": {"text": issue.text},
     }
     if problem is not None:
-        element["diagnostics"] = f"problem {problem}: {PROBLEM_DEFINITIONS[problem].title}"
+        request = f"; request {request_id}" if request_id else ""
+        title = PROBLEM_DEFINITIONS[problem].title
+        element["diagnostics"] = f"problem {problem}: {title}{request}"
     return element | ({"expression": [issue.expression]} if issue.expression else {})
 
 

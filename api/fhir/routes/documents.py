@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Response
+from fastapi import APIRouter, Depends, Header, Response
 
 from api.auth.request_context import RequestContext
 from api.dependencies import CatalogueDep, MeteredRendererDep, PrintSettingsDep, RequestContextDep
@@ -29,11 +29,14 @@ from api.fhir.resources.observation import build_observation
 from api.fhir.resources.provenance import build_provenance
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.search import (
-    ScreeningSearchDep,
+    SearchSource,
+    build_search_reader,
     find_screenings_with_successor,
     load_with_successor,
     run_search,
 )
+from api.fhir.search_included import build_included
+from api.fhir.search_query import ScreeningSearch
 from api.fhir.search_routing import add_search_routes
 from api.fhir.versions import build_response_resource, build_single_version, read_version
 from api.http.content_negotiation import negotiate_media_type
@@ -53,6 +56,7 @@ _BINARY_RESPONSE: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+_read_search = build_search_reader("DocumentReference")
 Accept = Annotated[
     str | None,
     Header(max_length=1000, include_in_schema=False),
@@ -68,7 +72,7 @@ Accept = Annotated[
     dependencies=[RequireJson],
 )
 def search_document_references(
-    search: ScreeningSearchDep,
+    search: Annotated[ScreeningSearch, Depends(_read_search)],
     context: RequestContextDep,
     rulebooks: CatalogueDep,
     urls: CanonicalUrlsDep,
@@ -80,14 +84,13 @@ def search_document_references(
         version = _with_successor(build_single_version(pair[0], rulebooks, urls), pair[1:])
         return build_document_reference(version, report_type)
 
-    return run_search(
-        context,
-        search,
-        urls,
-        "DocumentReference",
-        find_results=find_screenings_with_successor,
-        build_resource=build_resource,
+    source = SearchSource(
+        find_screenings_with_successor,
+        build_resource,
+        build_included(rulebooks, urls, report_type),
+        counts_corrected=True,
     )
+    return run_search(context, search, urls, source)
 
 
 @router.get(

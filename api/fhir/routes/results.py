@@ -1,17 +1,20 @@
 """Routes that read and search results: Observation, RiskAssessment and Provenance."""
 
 from collections.abc import Callable
+from typing import Annotated
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import CatalogueDep, RequestContextDep
 from api.fhir.elements import Resource, ResourceVersion
 from api.fhir.http import RequireJson, guarded_fhir_route, read_responses, send_resource
-from api.fhir.parameters import CanonicalUrlsDep, IfNoneMatch, ScreeningId
+from api.fhir.parameters import CanonicalUrlsDep, IfNoneMatch, ReportTypeDep, ScreeningId
 from api.fhir.resources.observation import build_observation
 from api.fhir.resources.provenance import build_provenance
 from api.fhir.resources.risk_assessment import build_risk_assessment
-from api.fhir.search import ScreeningSearchDep, find_lineages, run_search
+from api.fhir.search import SearchSource, build_search_reader, find_lineages, run_search
+from api.fhir.search_included import build_included
+from api.fhir.search_query import ScreeningSearch
 from api.fhir.search_routing import add_search_routes
 from api.fhir.versions import build_version, read_version
 
@@ -32,6 +35,7 @@ def _add_routes(
     resource_type: str, word: str, build_resource: Callable[[ResourceVersion], Resource]
 ) -> None:
     """Add the routes that search a type of resource and read one by its screening id."""
+    read_search = build_search_reader(resource_type)
 
     @add_search_routes(
         router,
@@ -41,19 +45,23 @@ def _add_routes(
         summary=f"Search {resource_type}s",
     )
     def search_results(
-        search: ScreeningSearchDep,
+        search: Annotated[ScreeningSearch, Depends(read_search)],
         context: RequestContextDep,
         rulebooks: CatalogueDep,
         urls: CanonicalUrlsDep,
+        report_type: ReportTypeDep,
     ) -> Response:
         """Return the newest version of each matching resource, newest first."""
+        included = build_included(rulebooks, urls, report_type)
         return run_search(
             context,
             search,
             urls,
-            resource_type,
-            find_results=find_lineages,
-            build_resource=lambda lineage: build_resource(build_version(lineage, rulebooks, urls)),
+            SearchSource(
+                find_lineages,
+                lambda lineage: build_resource(build_version(lineage, rulebooks, urls)),
+                included,
+            ),
         )
 
     @router.get(

@@ -13,6 +13,7 @@ from api.auth.route_guard import require_scope
 from api.dependencies import CatalogueDep, RequestContextDep, SettingsDep
 from api.forms.link_urls import build_new_link
 from api.http.error_responses import error_responses
+from api.http.paging import NextPage, PageCursor, PageLimit, build_next_page
 from api.intakes.models import check_dates
 from api.notifications.mediums import list_mediums
 from api.problems import FieldError, Problem
@@ -36,11 +37,11 @@ AfterLink = Annotated[
     str | None,
     Query(
         pattern=r"^[0-9a-f-]{36}$",
-        description="The id of the last link on the previous page.",
+        deprecated=True,
+        description="The former name of `cursor`.",
         examples=[EXAMPLE_LINK_ID],
     ),
 ]
-PageLimit = Annotated[int, Query(ge=1, le=100, examples=[50])]
 ExpiryDays = Annotated[int, Field(ge=1, le=90)]
 
 
@@ -100,7 +101,7 @@ class LinkList(FrozenModel):
 
     urgent: Many[Link]
     links: Many[Link]
-    next: str | None
+    next: NextPage
 
 
 @router.post("", status_code=201, summary="Create a link for a patient")
@@ -137,14 +138,17 @@ def create_link(
 
 @router.get("", responses=error_responses(404), summary="List links")
 def list_links(
-    context: RequestContextDep, limit: PageLimit = 50, after: AfterLink = None
+    context: RequestContextDep,
+    limit: PageLimit = 50,
+    cursor: PageCursor = None,
+    after: AfterLink = None,
 ) -> LinkList:
     """List all links with their state. Look at the urgent ones first: they were not sent yet."""
     with context.transaction() as work:
-        page = links.list_links(work, limit, after)
+        page = links.list_links(work, limit, cursor or after)
         urgent = links.list_urgent_links(work)
         work.audit("list", "link", count=max(len(page.links), 1))
-    next_page = f"{LINKS_PATH}?limit={limit}&after={page.next_id}" if page.next_id else None
+    next_page = build_next_page(LINKS_PATH, page.next_id, limit=limit)
     return LinkList(urgent=urgent, links=page.links, next=next_page)
 
 
@@ -162,9 +166,10 @@ def _resolve_rulebook(rulebooks: Catalogue, name: str) -> str:
     try:
         return rulebooks.find_current(name).name
     except UnknownRulebookError:
-        names = ", ".join(loaded.name for loaded in rulebooks.list_current())
-        detail = f"must be one of {names}"
-        error = FieldError(pointer="/rulebook", code="literal_error", detail=detail)
+        schema: dict[str, Any] = {}
+        _add_rulebook_names(schema)
+        detail = f"must be one of {', '.join(schema['enum'])}"
+        error = FieldError(pointer="/rulebook", code="not_an_option", detail=detail)
         raise Problem("invalid_request", errors=[error]) from None
 
 

@@ -2,4 +2,4 @@
 
 from api.oauth.routes import smart_configuration, token
 
-ROUTERS = (token.router, smart_configuration.router)
+ROUTERS = (token.router, smart_configuration.router, smart_configuration.metadata_router)

@@ -1,4 +1,4 @@
-"""The SMART configuration: token endpoint, client authentication methods and scopes."""
+"""The SMART configuration and RFC 8414 metadata: token endpoint, authentication methods, scopes."""
 
 from fastapi import APIRouter
 from pydantic import BaseModel
@@ -7,18 +7,22 @@ from api.auth.client_authentication import TOKEN_PATH
 from api.dependencies import SettingsDep
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.smart_scopes import PERMISSION_SCOPES, format_scopes
+from api.settings import Settings
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"])
+metadata_router = APIRouter(tags=["authentication"])
 
 
 class SmartConfiguration(BaseModel, frozen=True):
     """The supported parts of SMART Backend Services (SMART App Launch 2.2)."""
 
+    issuer: str
     token_endpoint: str
     token_endpoint_auth_methods_supported: list[str]
     token_endpoint_auth_signing_alg_values_supported: list[str]
     grant_types_supported: list[str]
     scopes_supported: list[str]
+    response_types_supported: list[str]
     code_challenge_methods_supported: list[str]
     capabilities: list[str]
     jwks_uri: str
@@ -33,7 +37,22 @@ def read_smart_configuration(settings: SettingsDep) -> SmartConfiguration:
     """Returns the configuration for backend services. There is no authorisation endpoint; SMART
     requires the PKCE method nevertheless.
     """
+    return _describe_server(settings)
+
+
+@metadata_router.get(
+    "/.well-known/oauth-authorization-server",
+    operation_id="read_authorization_server",
+    summary="Read the metadata of the authorization server",
+)
+def read_authorization_server(settings: SettingsDep) -> SmartConfiguration:
+    """Returns the metadata by RFC 8414, by which OAuth libraries configure themselves."""
+    return _describe_server(settings)
+
+
+def _describe_server(settings: Settings) -> SmartConfiguration:
     return SmartConfiguration(
+        issuer=settings.public_url,
         token_endpoint=settings.public_url + TOKEN_PATH,
         token_endpoint_auth_methods_supported=[
             "private_key_jwt",
@@ -43,6 +62,7 @@ def read_smart_configuration(settings: SettingsDep) -> SmartConfiguration:
         token_endpoint_auth_signing_alg_values_supported=sorted({*EC_CURVES, *RSA_ALGORITHMS}),
         grant_types_supported=["client_credentials"],
         scopes_supported=list(format_scopes(PERMISSION_SCOPES)),
+        response_types_supported=[],
         code_challenge_methods_supported=["S256"],
         capabilities=["client-confidential-asymmetric", "permission-v1", "permission-v2"],
         jwks_uri=f"{settings.public_url}/.well-known/jwks.json",

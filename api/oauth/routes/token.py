@@ -6,6 +6,7 @@ A client authenticates with a secret (RFC 6749, in the header or the form) or a 
 
 from typing import Literal
 
+import structlog
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
@@ -28,6 +29,7 @@ _OAUTH_ERRORS = {
     **{code: code for code in ("invalid_client", "unsupported_grant_type", "invalid_scope")},
 }
 """The error of RFC 6749, section 5.2, for each problem code of the token endpoint."""
+_log = structlog.get_logger("nociscreen")
 router = APIRouter(tags=["authentication"])
 _STRING = {"type": "string", "maxLength": 8000}
 _BODY = {
@@ -135,12 +137,13 @@ def _issue_token(request: Request, form: dict[str, str]) -> Response:
         granted_scopes = client_authentication.select_granted_scopes(form, caller)
         with store.transaction(build_actor(request, caller)) as work:
             if assertion and not callers.consume_assertion(work, assertion, CLOCK_SKEW_SECONDS):
-                raise client_authentication.build_client_problem(request)
+                raise client_authentication.build_client_problem(request, "replayed")
             work.audit("sign_in", "client", caller.client)
     except CLIENT_ERRORS as error:
         if isinstance(error, client_authentication.InvalidClientProblem):
             _limit_failures(request, client)
-        _record_failure(request, client, convert_error(error).code)
+        reason = getattr(error, "reason", "")
+        _record_failure(request, client, convert_error(error).code, reason)
         raise
     tokens = services.access_tokens
     token = tokens.issue(
@@ -170,12 +173,19 @@ def _limit_failures(request: Request, client: str | None) -> None:
         raise
 
 
-def _record_failure(request: Request, client: str | None, code: str) -> None:
-    """Record the failure in the audit chain of the named client's organisation, if it exists."""
+def _record_failure(request: Request, client: str | None, code: str, reason: str = "") -> None:
+    """Record the failure in the audit chain of the named client's organisation, if it exists.
+
+    The reason is in the audit and the log, with the id of the request, and nowhere else.
+    """
     store = find_services(request).store
     denied_requests = find_services(request).denied_requests
     caller = callers.look_up_client(store, client) if client else None
-    denied_requests.record(build_actor(request, caller), code)
+    actor = build_actor(request, caller)
+    denied_requests.record(actor, code, reason=reason)
+    _log.info(
+        "token_denied", client=actor.id, code=code, reason=reason, request_id=actor.request_id
+    )
 
 
 def _oauth_error(problem: Problem) -> JSONResponse:

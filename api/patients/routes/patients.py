@@ -71,13 +71,24 @@ class LegalHoldRequest(PatientIdentifier):
 
 @router.delete(
     "",
+    operation_id="erase_patient_by_delete",
+    response_model=ErasureCounts,
+    responses=error_responses(*BODY_ERRORS, 404, 409) | _AWAITS_APPROVAL,
+    summary="Erase a patient, by the former operation",
+    deprecated=True,
+)
+@router.post(
+    "/erase",
     operation_id="erase_patient",
     response_model=ErasureCounts,
     responses=error_responses(*BODY_ERRORS, 404, 409) | _AWAITS_APPROVAL,
     summary="Erase a patient",
 )
 def erase_patient(patient: PatientIdentifier, context: RequestContextDep) -> Response:
-    """Erase everything stored on a patient, with reports. The audit stays; it has no content."""
+    """Erase everything stored on a patient, with reports. The audit stays; it has no content.
+
+    `DELETE /v1/patients` does the same, but some gateways drop the body of a DELETE.
+    """
     request = ErasureRequest(patient=approvals.describe_selector(patient.selector))
     return _submit(context, request)
 

@@ -70,7 +70,9 @@ def _score(intake_type: TypeAdapter[Intake], value: Any, rulebooks: Catalogue) -
     try:
         intake: Any = intake_type.validate_python(value)
     except ValidationError as error:
-        return _render_problem(build_body_problem(error, value))
+        return _render_problem(
+            build_body_problem(error, value, intake_union(rulebooks.list_active()))
+        )
     assessment = assess(
         rulebooks.find_active(intake.rulebook),
         intake.answers.model_dump(exclude_none=True),

@@ -33,7 +33,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         responses=error_responses(*BODY_ERRORS),
         summary="Score an intake",
     )
-    def score(intake: intake_type, rulebooks: CatalogueDep) -> Response:
+    async def score(intake: intake_type, rulebooks: CatalogueDep) -> Response:
         """Returns the assessment of one intake. Patient, clinician and note are neither scored nor
         returned.
         """

@@ -144,7 +144,7 @@ def _find_other_version(rulebooks: Catalogue, old: LoadedRulebook, name: str) ->
             if names
             else (f"answers to {old.name} cannot be carried to any active version")
         )
-        error = FieldError(pointer="/to", code="literal_error", detail=detail)
+        error = FieldError(pointer="/to", code="not_an_option", detail=detail)
         raise Problem("invalid_request", errors=[error])
     return new
 

@@ -33,7 +33,7 @@ def _parse_digits(text: Any) -> Any:
     return int(text) if isinstance(text, str) and _DIGITS.fullmatch(text) else text
 
 
-_DIGITS = re.compile(r"[0-9]{1,3}")
+_DIGITS = re.compile(r"[0-9]{1,18}")
 
 
 class ScreeningListResponse(FrozenModel):

@@ -62,9 +62,14 @@ _CALLER = PreparedQuery(
 )
 
 
-def resolve_principal(store: Store, principal: Principal) -> Caller | None:
-    """Return the client of a verified token; None if it is inactive or has moved."""
-    caller = _look_up_caller(store, principal.client, "token")
+def resolve_principal(
+    store: Store, principal: Principal, *, may_wait: bool = True
+) -> Caller | None:
+    """Return the client of a verified token; None if it is inactive or has moved.
+
+    Unless it may wait, None also means that the answer would take a wait.
+    """
+    caller = _look_up_caller(store, principal.client, "token", may_wait=may_wait)
     if caller is None or caller.organisation != principal.organisation:
         return None
     fhir_scopes = smart_scopes.limit_permissions(principal.fhir_permissions, caller.scopes)
@@ -136,8 +141,11 @@ def consume_assertion(work: Transaction, assertion: VerifiedAssertion, keep_seco
     return consume_once(work, UsedAssertionRow, key, assertion.jti, keep_until)
 
 
-def _look_up_caller(store: Store, client: str, means: AuthenticationMeans) -> Caller | None:
-    row = store.look_up_prepared(_CALLER, client=client)
+def _look_up_caller(
+    store: Store, client: str, means: AuthenticationMeans, *, may_wait: bool = True
+) -> Caller | None:
+    look_up = store.look_up_prepared if may_wait else store.look_up_at_once
+    row = look_up(_CALLER, client=client)
     if row is None:
         return None
     return Caller(

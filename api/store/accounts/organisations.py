@@ -17,7 +17,7 @@ from api.security.scopes import SCOPES
 from api.store.accounts import letterheads
 from api.store.accounts.practitioners import revoke_access
 from api.store.audit import chain
-from api.store.database.tables import OrganisationRow
+from api.store.database.tables import AuditRow, OrganisationRow
 from api.store.database.tenancy import OrganisationSession
 from api.store.errors import ConflictError, NotFoundError
 from api.store.keys import signing_keys
@@ -45,7 +45,7 @@ OPERATOR_ACTOR = Actor(
 def ensure_system_organisation(store: Store, algorithm: SigningAlgorithm) -> None:
     """Create the system organisation and the first signing key, unless they exist."""
     with store.read_all_organisations() as session:
-        if _load_organisation(session, SYSTEM) is not None:
+        if has_organisation(session, SYSTEM):
             return
     with (
         contextlib.suppress(IntegrityError),
@@ -92,6 +92,24 @@ def list_organisations(session: Session) -> list[Organisation]:
         .order_by(col(OrganisationRow.created_at), col(OrganisationRow.id))
     ).scalars()
     return [_build_organisation(row) for row in rows]
+
+
+def has_organisation(session: Session, organisation: str) -> bool:
+    """Return whether there is an organisation with this id."""
+    return _load_organisation(session, organisation) is not None
+
+
+def list_missing_organisations(session: Session) -> list[str]:
+    """Return the ids that the system's audit says were added and that have no row."""
+    was_added = (
+        col(AuditRow.organisation_id) == SYSTEM,
+        col(AuditRow.action) == "administer",
+        col(AuditRow.kind) == "organisation",
+        col(AuditRow.target).not_in(select(col(OrganisationRow.id))),
+    )
+    return sorted(
+        session.execute(select(col(AuditRow.target)).where(*was_added).distinct()).scalars()
+    )
 
 
 def find_own_organisation(work: Transaction) -> Organisation:

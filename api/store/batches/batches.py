@@ -91,13 +91,18 @@ def find_child_batch(work: Transaction, parent: str, batch_id: str) -> StoredBat
     return _build_batch(work.load_row(BatchRow, batch_id, col(BatchRow.parent) == parent))
 
 
-def list_newest_batches(work: Transaction, limit: int) -> list[StoredBatch]:
-    """Return the newest scoring batches."""
+def list_newest_batches(
+    work: Transaction, limit: int, after: str | None = None
+) -> list[StoredBatch]:
+    """Return the newest scoring batches; those after one, by its id. Raises NotFoundError."""
+    query = work.select(BatchRow).where(col(BatchRow.kind) == SCORE)
+    if after is not None:
+        last = find_batch(work, after, SCORE)
+        created_at, number = col(BatchRow.created_at), col(BatchRow.id)
+        is_older = created_at < last.created_at
+        query = query.where(is_older | ((created_at == last.created_at) & (number < last.id)))
     rows = work.list_rows(
-        work.select(BatchRow)
-        .where(col(BatchRow.kind) == SCORE)
-        .order_by(col(BatchRow.created_at).desc(), col(BatchRow.id).desc())
-        .limit(limit)
+        query.order_by(col(BatchRow.created_at).desc(), col(BatchRow.id).desc()).limit(limit)
     )
     return [_build_batch(row) for row in rows]
 

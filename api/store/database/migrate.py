@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from sqlalchemy import inspect
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ProgrammingError
 
@@ -54,11 +55,22 @@ def list_revisions() -> list[tuple[str, str | None]]:
 
 def require_current_schema(database: Database) -> None:
     """Raise DatabaseError if the database schema is not that of this release."""
+    fault = find_schema_fault(database)
+    if fault:
+        raise DatabaseError(f"{fault}: run `nociscreen migrate`")
+
+
+def find_schema_fault(database: Database) -> str | None:
+    """Return in one sentence how the schema differs from that of this release, or None."""
     with database.begin_read() as connection:
-        if not is_current(connection):
-            raise DatabaseError(
-                "the database schema does not match this release: run `nociscreen migrate`"
-            )
+        if is_current(connection):
+            return None
+    with _schema_owner(database) as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    return (
+        f"the database schema is {revision or 'empty'}, and this release needs "
+        f"{find_latest_revision()}"
+    )
 
 
 @contextmanager
@@ -73,6 +85,11 @@ def _schema_owner(database: Database) -> Iterator[Connection]:
         revision = MigrationContext.configure(connection).get_current_revision()
         if revision not in {None, *(name for name, _ in list_revisions())}:
             raise DatabaseError("the database was migrated by a newer release: run that release")
+        if revision is None and inspect(connection).has_table("screening"):
+            raise DatabaseError(
+                "the database has tables but no schema revision, as after a restore that did not "
+                "finish: restore a whole backup into an empty database"
+            )
         yield connection
     database.engine.dispose()  # earlier connections lack the application role
 

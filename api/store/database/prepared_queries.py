@@ -81,6 +81,15 @@ class LookUpConnection:
         finally:
             self._lock.release()
 
+    def fetch_at_once(self, query: PreparedQuery, **parameters: Any) -> list[Any] | None:
+        """Return every row, or None where that takes another thread or opening a connection."""
+        if not self._lock.acquire(blocking=False):
+            return None
+        try:
+            return None if self._connection is None else self._run(query, parameters)
+        finally:
+            self._lock.release()
+
     def close(self) -> None:
         """Close the connection; the next query opens another."""
         with self._lock:

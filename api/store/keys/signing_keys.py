@@ -67,6 +67,13 @@ class SigningKeys:
         cached = self._load(CACHE_SECONDS).get(kid) or self._load(MIN_RELOAD_SECONDS).get(kid)
         return cached.verifying if cached and _is_trusted(cached, datetime.now(UTC)) else None
 
+    def find_cached_key(self, kid: str) -> VerifyingKey | None:
+        """Return the key if it is trusted and was read just now; never read the database."""
+        if time.monotonic() - self._read_at > CACHE_SECONDS:
+            return None
+        cached = self._cache.get(kid)
+        return cached.verifying if cached and _is_trusted(cached, datetime.now(UTC)) else None
+
     def invalidate_cache(self) -> None:
         """Invalidate the cache."""
         self._read_at = float("-inf")

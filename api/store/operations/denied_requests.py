@@ -30,7 +30,12 @@ class _Denial(NamedTuple):
     actor: Actor
     code: str
     target: str
+    reason: str
     occurrences: int
+
+
+_Aggregate = tuple[Actor, str, str]
+"""The actor, code and reason of denials that are counted together."""
 
 
 class DeniedRequestLog:
@@ -40,14 +45,21 @@ class DeniedRequestLog:
         self._store = store
         self._now = now
         self._lock = threading.Lock()
-        self._aggregates: dict[tuple[Actor, str], tuple[float, int]] = {}
+        self._aggregates: dict[_Aggregate, tuple[float, int]] = {}
         self._pending: deque[_Denial] = deque()
 
     def record(
-        self, actor: Actor, code: str, target: str = "", *, is_aggregated: bool = False
+        self,
+        actor: Actor,
+        code: str,
+        target: str = "",
+        *,
+        reason: str = "",
+        is_aggregated: bool = False,
     ) -> None:
         """Record one denial, or one row for all of a second with `is_aggregated`.
 
+        `reason` says in one word what the code does not tell the sender; it is the row's `kind`.
         If the database is unavailable, only the log records it.
         """
         if code == "unavailable":
@@ -57,20 +69,20 @@ class DeniedRequestLog:
             self.flush()
         count = 1
         if is_aggregated or actor.organisation == SYSTEM or code == "too_many":
-            count = self._count_due((actor._replace(request_id=""), code))
+            count = self._count_due((actor._replace(request_id=""), code, reason))
         if count:
-            self._write(_Denial(actor, code, target, count))
+            self._write(_Denial(actor, code, target, reason, count))
 
     def flush(self) -> None:
         """Record all denials that were counted but not yet written."""
         with self._lock:
             aggregates, self._aggregates = self._aggregates, {}
-        for (actor, code), (_, count) in aggregates.items():
+        for (actor, code, reason), (_, count) in aggregates.items():
             if count:
-                self._write(_Denial(actor, code, "", count))
+                self._write(_Denial(actor, code, "", reason, count))
         self._retry_pending()
 
-    def _count_due(self, key: tuple[Actor, str]) -> int:
+    def _count_due(self, key: _Aggregate) -> int:
         """Return how many denials to write in a row now; 0 if it is too soon."""
         now = self._now()
         with self._lock:
@@ -96,10 +108,10 @@ class DeniedRequestLog:
 
     def _try_write(self, denial: _Denial) -> bool:
         """Write one row, or keep it pending if the database is unavailable; True if written."""
-        actor, code, target, count = denial
+        actor, code, target, reason, count = denial
         try:
             with self._store.transaction(actor, WAIT_SECONDS) as work:
-                work.audit("refuse", target=target, outcome=code, count=count)
+                work.audit("refuse", reason, target, outcome=code, count=count)
         except StoreError as error:
             if isinstance(error, UnavailableError) and len(self._pending) < MAX_PENDING:
                 self._pending.append(denial)

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from contextlib import suppress
 
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from api.settings import Settings
 from api.store.accounts import organisations
+from api.store.accounts.organisations import SYSTEM
 from api.store.database import engine as databases
 from api.store.database import migrate
 from api.store.database.connection_faults import convert_connection_fault
@@ -24,25 +25,31 @@ def open_store(
     notify: Callable[[str], None] = lambda _: None,
     *,
     may_be_unsettled: bool = False,
+    may_create: bool = True,
 ) -> Store:
-    """Open the store and upgrade its schema; create it if it is embedded and missing.
+    """Open the store. If it `may_create`, upgrade its schema, and create what is missing.
 
     Calls `notify` with a message for each created file. Raises KeyRingError or DatabaseError with a
     one-line message, also if the ledger of withdrawals must be settled first, unless
     `may_be_unsettled`: then `ledger_fault` of the store names why.
     """
-    ring = open_key_ring(settings, notify)
+    if not may_create:
+        require_database_file(settings)
+    ring = open_key_ring(settings, notify, may_create=may_create)
     database = open_database(settings, ring)
     try:
         databases.require_row_level_security(database)
-        with database.begin_read() as connection:
-            current = migrate.is_current(connection)
-        if not current:
+        if not may_create:
+            migrate.require_current_schema(database)
+        elif not _has_current_schema(database):
             migrate.upgrade(database)
         databases.require_application_role(database)
         ledger = WithdrawalLedger(settings.ledger_file) if settings.ledger_file else None
         store = Store(database, ring, ledger)
-        organisations.ensure_system_organisation(store, settings.token_algorithm)
+        if may_create:
+            organisations.ensure_system_organisation(store, settings.token_algorithm)
+        else:
+            _require_rows(store)
         _settle_ledger(store, may_be_unsettled=may_be_unsettled)
     except UnavailableError as error:
         database.engine.dispose()
@@ -54,6 +61,9 @@ def open_store(
                 f"{error.__cause__.strerror}"
             ) from error
         raise convert_fault(database, error) from error
+    except DBAPIError as error:
+        database.engine.dispose()
+        raise _convert_unknown_state(database, error) from error
     except BaseException:
         database.engine.dispose()
         raise
@@ -69,6 +79,35 @@ def convert_fault(database: Database, error: UnavailableError) -> DatabaseError:
     return DatabaseError(f"{setting}: {FAULT_TEXT[database.current_fault or 'unreachable']}")
 
 
+def _convert_unknown_state(database: Database, error: DBAPIError) -> DatabaseError:
+    """Return the sentence for tables that are not as a release of this service leaves them."""
+    setting = "NOCISCREEN_DATABASE_FILE" if database.is_embedded else "DATABASE_URL"
+    if type(error.orig).__name__ == "InsufficientPrivilege":
+        return DatabaseError(
+            f"{setting}: the role may not use the tables: log in as the role that owns them"
+        )
+    return DatabaseError(
+        f"{setting}: the tables are not those of any release ({type(error.orig).__name__}): "
+        "restore a whole backup into an empty database"
+    )
+
+
+def _has_current_schema(database: Database) -> bool:
+    with database.begin_read() as connection:
+        return migrate.is_current(connection)
+
+
+def _require_rows(store: Store) -> None:
+    """Raise DatabaseError if a dump without rows was restored: each database has a first row."""
+    with store.read_all_organisations() as session:
+        has_rows = organisations.has_organisation(session, SYSTEM)
+    if not has_rows:
+        raise DatabaseError(
+            "the database has tables but no rows: either it is new, and `nociscreen migrate` "
+            "prepares it, or its backup was made by a role that does not see all rows"
+        )
+
+
 def _settle_ledger(store: Store, *, may_be_unsettled: bool) -> None:
     """Compare the database with its ledger. Raises DatabaseError if they must be settled first."""
     store.ledger_fault = withdrawals.settle_ledger(store)
@@ -76,8 +115,20 @@ def _settle_ledger(store: Store, *, may_be_unsettled: bool) -> None:
         raise DatabaseError(withdrawals.FAULT_TEXT[store.ledger_fault])
 
 
-def open_key_ring(settings: Settings, notify: Callable[[str], None] = lambda _: None) -> KeyRing:
-    """Open the key ring of the settings; create a missing file for an embedded database."""
+def require_database_file(settings: Settings) -> None:
+    """Raise DatabaseError if the embedded database does not exist yet."""
+    if settings.database_url is None and not settings.database_file.is_file():
+        raise DatabaseError(
+            f"there is no database at {settings.database_file.absolute()}: `nociscreen serve` "
+            "or `nociscreen admin first` creates one there, or NOCISCREEN_DATABASE_FILE names "
+            "another"
+        )
+
+
+def open_key_ring(
+    settings: Settings, notify: Callable[[str], None] = lambda _: None, *, may_create: bool = True
+) -> KeyRing:
+    """Open the key ring of the settings; create a missing file for a new embedded database."""
     if settings.key_ring is not None:
         text = settings.key_ring.get_secret_value()
         return KeyRing(lambda: text)
@@ -88,7 +139,7 @@ def open_key_ring(settings: Settings, notify: Callable[[str], None] = lambda _: 
                 "a PostgreSQL database needs a key ring: set NOCISCREEN_KEY_RING or "
                 "NOCISCREEN_KEY_RING_FILE (create one with `nociscreen keys new`)"
             )
-        if settings.database_file.exists():
+        if settings.database_file.exists() or not may_create:
             raise KeyRingError(
                 f"key ring {path} is missing; the database cannot be decrypted without it"
             )

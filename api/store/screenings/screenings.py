@@ -136,6 +136,11 @@ def find_screening(work: Transaction, screening_id: str) -> Screening:
     )
 
 
+def has_screenings(work: Transaction) -> bool:
+    """Return whether the organisation has any screening."""
+    return work.count(ScreeningRow) > 0
+
+
 def amend_screening(work: Transaction, original: Screening, intake: ScoredIntake) -> Screening:
     """Store a correction for the same patient and return it. Raises ConflictError."""
     if original.state == "entered_in_error":

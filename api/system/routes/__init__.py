@@ -1,5 +1,11 @@
-"""Public routes: rulebooks, health, metrics and problem types."""
+"""Public routes: rulebooks, health, metrics, problem types and the description of the API."""
 
-from api.system.routes import health, metrics, problem_types, rulebooks
+from api.system.routes import api_description, health, metrics, problem_types, rulebooks
 
-ROUTERS = (rulebooks.router, health.router, metrics.router, problem_types.router)
+ROUTERS = (
+    rulebooks.router,
+    health.router,
+    metrics.router,
+    problem_types.router,
+    api_description.router,
+)

@@ -20,7 +20,7 @@ MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
     },
     summary="Read the metrics",
 )
-async def read_metrics(request: Request) -> Response:
-    """Return requests, problems, stored screenings and storage faults, counted since the start."""
+def read_metrics(request: Request) -> Response:
+    """Return what was counted since the start, and what waits in the database now."""
     metrics = find_services(request).metrics
     return Response(metrics.render(), media_type=MEDIA_TYPE)

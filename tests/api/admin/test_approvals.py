@@ -76,7 +76,7 @@ def test_a_request_waits_for_another_person_with_the_scope_and_is_carried_out_on
     response = cautious.request(method, path, json=body)
     assert response.status_code == 202
     approval = response.json()
-    assert colleague.get(PATHS[kind]).json() == {"approvals": [approval]}
+    assert colleague.get(PATHS[kind]).json() == {"approvals": [approval], "next": None}
     here = f"{PATHS[kind]}/{approval['id']}"
     assert list_state(store, kept_clinic) == before
     assert cautious.post(here, json={"decision": "approve"}).status_code == 409
@@ -104,7 +104,7 @@ def test_a_rejected_or_expired_request_does_nothing(store, kept_clinic, cautious
         is_second = col(ApprovalRow.id) == ids[1]
         past = datetime(2026, 1, 1, tzinfo=UTC)
         session.execute(update(ApprovalRow).where(is_second).values(expires_at=past))
-    assert colleague.get(path).json() == {"approvals": []}
+    assert colleague.get(path).json() == {"approvals": [], "next": None}
     assert colleague.post(f"{path}/{ids[1]}", json={"decision": "approve"}).status_code == 404
     with store.write_all_organisations() as session:
         approvals.delete_expired_approvals(session)
@@ -119,7 +119,7 @@ def test_an_approval_gives_no_scope_that_the_approver_lacks(cautious, colleague)
     here = f"{PATHS['client']}/{request['id']}"
     refusal = colleague.post(here, json={"decision": "approve"})
     assert (refusal.status_code, refusal.json()["type"]) == (403, "/problems/not_grantable")
-    assert colleague.get(PATHS["client"]).json() == {"approvals": [request]}
+    assert colleague.get(PATHS["client"]).json() == {"approvals": [request], "next": None}
 
 
 def test_only_the_operator_ends_the_need_for_approval(store, kept_clinic, cautious):
@@ -138,7 +138,7 @@ def test_a_waiting_request_is_encrypted_again_with_a_new_key_and_erased_with_its
     add(store, kept_clinic)
     request = cautious.request("DELETE", "/v1/patients", json=PATIENT).json()
     rotate_data_key(store, kept_clinic.actor)
-    assert colleague.get(PATHS["erasure"]).json() == {"approvals": [request]}
+    assert colleague.get(PATHS["erasure"]).json() == {"approvals": [request], "next": None}
     merge = {"retired": {"reference": "A"}, "survivor": PATIENT}
     assert cautious.post("/v1/patients/merge", json=merge).status_code == 202
     here = f"{PATHS['erasure']}/{request['id']}"

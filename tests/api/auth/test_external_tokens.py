@@ -156,12 +156,12 @@ def test_terms_name_keys_and_scopes_that_there_are(store, kept_clinic):
         {"keys": [good], "mapping": {"x": ("root",)}},
         {"keys": [good | {"d": "x"}]},
     ):
-        with pytest.raises(ValueError, match="expected"):
+        with pytest.raises(ValueError, match=r"must be one of|expected"):
             do(store, kept_clinic, issuers.add_issuer, "access", "https://a.example", "b",
                IssuerTerms(**terms))  # fmt: skip
-    for terms in ({}, {"keys": [good], "key_set_url": "https://a.example"}):
-        with pytest.raises(ValueError, match="either keys or key_set_url"):
-            IssuerTerms(**terms)
+    with pytest.raises(ValueError, match="keys or key_set_url"):
+        IssuerTerms()
+    assert IssuerTerms(keys=[good], key_set_url="https://a.example").keys == (good,)
 
 
 NOW = int(time.time())
@@ -252,7 +252,8 @@ class TestEveryOtherTokenIsRefusedAlike:
             bearing(kept_service, token).get("/v1/screenings")
             for token in (access(hospital, exp=1), access(hospital, iss="x"), "a.b.c")
         ]
-        assert len({answer.content for answer in answers}) == 1
+        problems = [answer.json() | {"request_id": None} for answer in answers]
+        assert all(problem == problems[0] for problem in problems)
         assert {answer.headers["www-authenticate"] for answer in answers} == {
             'Bearer error="invalid_token"'
         }

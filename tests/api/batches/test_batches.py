@@ -96,8 +96,9 @@ class TestSend:
         response = kept_client.post("/v1/batches", content=content, headers={"Content-Type": kind})
         assert problem(response) == (422, "unusable_file")
         assert "3 of 3 columns are unknown (positions from 1): 1, 2, 3;" in response.text
+        text = response.text.replace(response.headers["x-request-id"], "")
         for cell in ("MRN-0042", "Jane", "44", "--"):
-            assert cell not in response.text
+            assert cell not in text
 
     def test_a_file_that_is_too_large_is_refused(self, kept_service, kept_client, monkeypatch):
         settings = kept_service.services.settings
@@ -811,10 +812,9 @@ class TestScoreMany:
         assert "SECRET" not in response.text
         before, faulty_result, after = response.json()["results"]
         assert before == after == scored(client.post("/v1/score", json=good).json())
-        assert faulty_result == {
-            "assessment": None,
-            "problem": client.post("/v1/score", json=faulty).json(),
-        }
+        alone = client.post("/v1/score", json=faulty).json()
+        del alone["request_id"]  # that of another request
+        assert faulty_result == {"assessment": None, "problem": alone}
         assert faulty_result["problem"]["type"] == "/problems/invalid_request"
 
     def test_takes_a_thousand_that_answer_everything(self, client):

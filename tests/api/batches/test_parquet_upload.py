@@ -199,6 +199,23 @@ class TestMemory:
         assert outcomes.total() == -(-len(content) // 7)
 
 
+class TestWorkbooks:
+    def test_are_read_and_problems_tell_their_lines(self, kept_client):
+        content = io.BytesIO()
+        pl.DataFrame({"row_id": ["a", "b"], "age_years": ["44", "x"]}).write_excel(content)
+        kind = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+        batch = complete_batch(kept_client, content.getvalue(), **{"Content-Type": kind})
+        assert (batch["rows"], batch["rows_with_problems"]) == (2, 1)
+        assert [(group["column"], group["first_line"]) for group in batch["faults"]] == [
+            ("age_years", 3)
+        ]
+        headers = {"Content-Type": kind}
+        damaged = content.getvalue()[:500]
+        response = kept_client.post("/v1/batches", content=damaged, headers=headers)
+        assert response.status_code == 422
+        assert "the file is not an Excel workbook, or is damaged" in response.json()["detail"]
+
+
 class TestReading:
     @pytest.mark.parametrize("form", ["csv", "ndjson", "parquet"])
     def test_others_write_while_a_file_is_read(self, kept_client, monkeypatch, form):

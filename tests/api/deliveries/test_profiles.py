@@ -1,9 +1,14 @@
 """Profiles: unconfirmed facts are marked, and the options of a destination are checked."""
 
-import pytest
+import json
 
-from api.deliveries.preview import check_destination
+import pytest
+from support import builders
+from support.builders import do, tampering_connection
+
+from api.deliveries.preview import check_destination, compose_for_preview, require_accepted
 from api.deliveries.profiles import apply_options, load_profiles
+from api.deliveries.screening_snapshot import load_screening_snapshot
 from api.outbound.allowlist import AllowedHost, HostPort
 from api.problems import Problem
 from api.store.deliveries.destinations import DestinationSecrets
@@ -64,12 +69,6 @@ def test_without_tls_a_destination_must_be_private():
 
 
 def test_a_report_larger_than_the_receiver_accepts_is_a_misfit(compose_context, store, clinic):
-    from support import builders
-    from support.builders import do
-
-    from api.deliveries.preview import compose_for_preview, require_accepted
-    from api.deliveries.screening_snapshot import load_screening_snapshot
-
     screening = builders.add(store, clinic)
     snapshot = do(store, clinic, load_screening_snapshot, screening.id)
 
@@ -86,9 +85,47 @@ def test_a_report_larger_than_the_receiver_accepts_is_a_misfit(compose_context, 
         require_accepted(payload)
 
 
-def test_a_delivery_of_a_profile_that_was_removed_is_parked(send, sender, find_delivery, store):
-    from support.builders import tampering_connection
+PATIENTS = {  # patient and visit: the places that the receiver of each profile lacks
+    ("MRN-1", None, "V-1"): {"epic-note": ["subject/reference", "context/encounter/0/reference"],
+                             "oracle-health": ["subject/reference"]},
+    ("MRN-1", "urn:oid:1.2.3", None): {
+        "epic-note": ["subject/reference", "context/encounter/0/reference"],
+        "oracle-health": ["subject/reference"]},
+    ("Patient/eAbc", None, None): {"epic-note": ["context/encounter/0/reference"],
+                                   "oracle-health": []},
+    ("Patient/eAbc", None, "Encounter/eXyz"): {"epic-note": [], "oracle-health": []},
+    ("https://ehr.example/r4/Patient/eAbc", None, "Encounter/eXyz"): {
+        "epic-note": [], "oracle-health": []},
+    ("Group/eAbc", None, "Encounter/eXyz"): {"epic-note": ["subject/reference"],
+                                             "oracle-health": ["subject/reference"]},
+}  # fmt: skip
 
+
+@pytest.mark.parametrize("profile_name", ["epic-note", "oracle-health", "generic-fhir"])
+@pytest.mark.parametrize("patient", PATIENTS)
+def test_what_a_receiver_needs_is_a_misfit_by_its_place(
+    compose_context, store, clinic, profile_name, patient
+):
+    reference, system, encounter = patient
+    screening = builders.add(store, clinic, reference, system=system, encounter=encounter)
+    snapshot = do(store, clinic, load_screening_snapshot, screening.id)
+    profile = apply_options(profile_name, {"document": {"form": "txt"}})
+    payload = compose_for_preview(compose_context, snapshot, profile)
+    expected = PATIENTS[patient].get(profile_name, [])
+    assert [misfit.place for misfit in payload.misfits] == expected
+    document = json.loads(payload.content)["entry"][-1]["resource"]
+    assert document["resourceType"] == "DocumentReference"
+    subject = document["subject"]
+    is_literal = "Patient/" in reference
+    assert subject.get("reference") == (reference if is_literal else None)
+    assert ("identifier" in subject) is not is_literal
+    if profile_name == "oracle-health":
+        assert "author" not in document
+    if profile_name != "generic-fhir":  # the response is not sent, so it cannot be resolved
+        assert set(document["context"]["related"][0]) == {"type", "identifier"}
+
+
+def test_a_delivery_of_a_profile_that_was_removed_is_parked(send, sender, find_delivery, store):
     delivery, _, _ = send(HostPort("127.0.0.1", 1))
     with tampering_connection(store) as connection:
         connection.exec_driver_sql("UPDATE destination SET profile = 'gone'")

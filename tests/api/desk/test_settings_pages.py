@@ -163,7 +163,7 @@ def list_admin_operations() -> set[str]:
         operation["operationId"]
         for operation in operations
         if any(
-            scope in ADMIN_SCOPES for scope in operation.get("security", [{}])[0].get("token", ())
+            scope in ADMIN_SCOPES for scope in (operation["security"] or [{}])[0].get("token", ())
         )
     }
 

@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 
 from support.builders import build_store_settings
-from support.processes import run, serving
+from support.processes import issue_first_token, serving
 
 INTAKE = Path(__file__).parents[3] / "api" / "contract" / "examples" / "phq4.json"
 
@@ -18,7 +18,7 @@ def children(pid: int) -> list[int]:
 
 def test_a_served_report_is_made_in_a_process_that_ends_with_the_service(tmp_path):
     settings = build_store_settings(tmp_path)
-    token = run(settings, "token").stdout.strip()
+    token = issue_first_token(settings)
     with serving(settings) as server:
         request = urllib.request.Request(  # noqa: S310 - our own
             f"{server.address}/v1/score/report.pdf",

@@ -35,8 +35,8 @@ def test_a_new_link_of_the_older_version_is_refused_with_the_names_in_use(client
         [
             {
                 "pointer": "/rulebook",
-                "code": "literal_error",
-                "detail": f"must be one of phq4@1.0.0, {SECOND}",
+                "code": "not_an_option",
+                "detail": f"must be one of phq4, nociplastic, phq4@1.0.0, {SECOND}",
             }
         ],
     )

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from support.async_thread import run_aside
 from support.builders import build_store_settings
-from support.processes import run, serving
+from support.processes import issue_first_token, run, serving
 
 from api.http.server import bind_sockets, build_base_url
 
@@ -22,7 +22,7 @@ from api.http.server import bind_sockets, build_base_url
 def address(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server")
     settings = build_store_settings(folder)
-    token = run(settings, "token").stdout
+    token = issue_first_token(settings)
     short = {"NOCISCREEN_HEADER_SECONDS": "1", "NOCISCREEN_BODY_SECONDS": "1"}
     with serving(settings, folder / "log", **short) as server:
         host, port = re.search(r"http://([\d.]+):(\d+)", server.address).groups()

@@ -32,6 +32,7 @@ class Address(NamedTuple):
 def serving(folder: Path, **settings: str):
     variables = {f"NOCISCREEN_{name.upper()}": value for name, value in settings.items()}
     environment = os.environ | variables
+    run_program(["admin", "first"], environment, folder)
     token = run_program(["token"], environment, folder).stdout
     words = ["serve", "--port", "0"]
     with ForkedProgram(words, environment, folder, folder / "log") as process:

@@ -145,7 +145,7 @@ def test_what_the_client_lost_its_smart_scopes_lost(kept_service, kept_anonymous
 
 def test_a_token_is_signed_for_scopes_that_there_are_alone(kept_service, kept_clinic):
     for scope in ("system/Patient.rs", "system/Observation.sr", "root"):
-        with pytest.raises(ValueError, match="scopes"):
+        with pytest.raises(ValueError, match="must be one of score"):
             builders.token(
                 kept_service.services.store,
                 kept_service.services.access_tokens,

@@ -209,6 +209,22 @@ class TestByAssertion:
         check_refusal(kept_anonymous.post(PATH, data=form))
         assert kept_anonymous.post(PATH, data=signer.form()).status_code == 200
 
+    @pytest.mark.parametrize(
+        ("claims", "reason"),
+        [({"aud": "elsewhere"}, "audience"), ({"exp": 1}, "expired"),
+         ({"exp": int(time.time()) + 3600}, "lifetime"), ({"jti": ""}, "claims")],
+    )  # fmt: skip
+    def test_the_audit_names_the_reason_that_the_client_does_not_learn(
+        self, kept_service, kept_clinic, kept_anonymous, signer, claims, reason
+    ):
+        answer = kept_anonymous.post(PATH, data=signer.form(**claims))
+        check_refusal(answer)
+        assert reason not in answer.text
+        rows = audited(kept_service, kept_clinic)
+        assert (rows[-1].action, rows[-1].outcome, rows[-1].kind) == (
+            "refuse", "invalid_client", reason,
+        )  # fmt: skip
+
     def test_the_issuers_name_is_an_audience_too(self, kept_anonymous, signer):
         form = signer.form(aud="nociscreen")
         assert kept_anonymous.post(PATH, data=form).status_code == 200
@@ -218,7 +234,7 @@ class TestByAssertion:
         [
             {"aud": "http://127.0.0.1:9000/v1/oauth/token"},
             {"aud": "nociscreen-api"},
-            {"aud": [AUDIENCE]},
+            {"aud": [AUDIENCE, "other"]},
             {"iss": "c-other"},
             {"sub": "c-other"},
             {"exp": 1},

@@ -133,8 +133,7 @@ def server(request, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def token(server):
-    if server.database_url is not None:
-        assert run(server, "admin", "first").returncode == 0
+    assert run(server, "admin", "first").returncode == 0
     process = run(server, "token", "--minutes", "15")
     assert process.returncode == 0, process.stderr
     return process.stdout.strip()

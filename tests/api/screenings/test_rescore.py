@@ -314,7 +314,7 @@ class TestRescoringAnIntake:
             [
                 {
                     "pointer": "/to",
-                    "code": "literal_error",
+                    "code": "not_an_option",
                     "detail": f"must be one of {SECOND}",
                 }
             ],

@@ -125,10 +125,7 @@ def test_an_assertion_ends_to_the_second(assertion):
 
 
 ODD = [
-    *(
-        {"aud": value}
-        for value in ([TOKEN_URL], [TOKEN_URL, "other"], TOKEN_URL + "/", TOKEN_URL[:-1])
-    ),
+    *({"aud": value} for value in ([TOKEN_URL, "other"], TOKEN_URL + "/", TOKEN_URL[:-1])),
     *(
         {"aud": value}
         for value in (TOKEN_URL.upper(), TOKEN_URL + "?a=b", TOKEN_URL + "#", {}, None)
@@ -169,3 +166,34 @@ class TestClaimedClient:
     def test_no_text_raises_anything(self, text):
         assert read_claimed_client(text) is None
         assert read_claimed_client(f"{as_part({})}.{as_part(text)}.AAAA") is None
+
+
+REASONS = {
+    "malformed": lambda f: f.token() + ".",
+    "audience": lambda f: f.token(claims={"aud": "https://elsewhere.example"}),
+    "expired": lambda f: f.token(claims={"exp": NOW - 1, "iat": NOW - 100, "nbf": NOW - 100}),
+    "lifetime": lambda f: f.token(claims={"exp": NOW + 3600}),
+    "not_yet_valid": lambda f: f.token(claims={"nbf": NOW + 200}),
+    "claims": lambda f: f.token(claims={"jti": 7}),
+    "key_unknown": lambda f: f.token({"kid": "Key-2"}),
+    "header": lambda f: f.token({"crit": ["exp"]}),
+    "algorithm": lambda f: f.token({"alg": "RS512"}),
+    "signature": lambda f: f.token()[:-8] + "AAAAAAAA",
+}
+
+
+@pytest.mark.parametrize("reason", REASONS)
+def test_each_refusal_has_its_own_reason_and_one_message(assertion, reason):
+    with travel(NOW, tick=False), pytest.raises(InvalidAssertionError) as error_info:
+        verify_assertion(
+            REASONS[reason](assertion.forger),
+            audiences=[TOKEN_URL],
+            find_key=lambda *_: assertion.key,
+        )
+    assert error_info.value.reason == reason
+    assert str(error_info.value) == "the client assertion is refused"
+
+
+def test_the_audience_may_be_a_list_of_one(assertion):
+    assert assertion.opens(assertion.forger.token(claims={"aud": [TOKEN_URL]}))
+    assert not assertion.opens(assertion.forger.token(claims={"aud": [TOKEN_URL, "other"]}))

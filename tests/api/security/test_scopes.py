@@ -22,7 +22,7 @@ def test_an_unknown_scope_is_refused_without_repeating_it(requested_scope):
     with pytest.raises(ValueError, match="expected") as refusal:
         sort_known_scopes(requested_scope)
     assert str(refusal.value) == (
-        "expected scopes out of: score, screenings:read, screenings:write, reports:read, "
+        "must be one of score, screenings:read, screenings:write, reports:read, "
         "deliveries:read, deliveries:write, batches, rulebooks:write, audit:read, "
         "organisation:admin, clients:admin, patients:admin, destinations:admin"
     )

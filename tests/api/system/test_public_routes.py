@@ -6,7 +6,7 @@ import tomllib
 import pytest
 from jsonschema import Draft202012Validator
 
-from api.problems import PROBLEM_DEFINITIONS
+from api.problem_definitions import PROBLEM_DEFINITIONS
 from scoring.catalogue import RULEBOOKS_FOLDER
 
 PATH = "/v1/rulebooks/nociplastic/1.0.0"

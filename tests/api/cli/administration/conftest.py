@@ -1,15 +1,20 @@
 """A store that the commands of one database share."""
 
 import pytest
-from support.builders import build_store_settings
+from support.builders import build_store_settings, copy_empty_store
+
+from api.store.operations.startup import open_store
 
 
 def build_settings(request, folder):
-    """Return the settings of a store that is not there yet, on the fixture's database."""
+    """Return the settings of an empty store on the fixture's database."""
     if request.param == "sqlite":
-        return build_store_settings(folder)
+        return copy_empty_store(folder)
     cluster = request.getfixturevalue("postgres")
-    return build_store_settings(folder, cluster.url(cluster.database()))
+    template = request.getfixturevalue("migrated")
+    settings = build_store_settings(folder, cluster.url(cluster.database(template=template)))
+    open_store(settings).close()
+    return settings
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])

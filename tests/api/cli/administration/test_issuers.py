@@ -88,8 +88,8 @@ def test_an_issuer_has_an_audience_or_calls_hooks(settings, of, terms, more):
     ("text", "expected_message"),
     [
         ("{", "expected JSON"),
-        ("{}", "set either keys or key_set_url"),
-        ('{"key_set_url": "x", "scopes": ["root"]}', "expected scopes out of"),
+        ("{}", "set keys or key_set_url"),
+        ('{"key_set_url": "x", "scopes": ["root"]}', "must be one of score"),
         ('{"key_set_url": "x", "other": 1}', "other: "),
         ('{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}', "no private or secret member"),
     ],

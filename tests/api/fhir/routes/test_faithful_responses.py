@@ -199,6 +199,11 @@ class TestVersions:
         numbers = [caller.get(f"{HERE}/{name}/_history/{n}").json() for n in (1, 2, 3)]
         assert numbers[0] == first.json()
         assert [it["meta"]["versionId"] for it in numbers] == ["1", "2", "3"]
+        history = caller.get(f"{HERE}/{name}/_history").json()
+        assert (history["type"], history["total"]) == ("history", 3)
+        assert [entry["resource"] for entry in history["entry"]] == numbers[::-1]
+        requests = [entry["request"]["method"] for entry in history["entry"]]
+        assert requests == ["PUT", "PUT", "POST"]
 
 
 GROUP = fhir_response()["item"][0]

@@ -376,9 +376,11 @@ class TestReadAndSearch:
         assert found_ids == created_ids[::-1]
 
     @pytest.mark.parametrize(
-        "query", ["pateint=p1", "_count=0", "_count=101", "_page=made-up", "_page=x&patient=p1",
-                  "patient=p1&patient=p2", "identifier=response-1",
-                  "patient=p1&patient:identifier=x", "_count=two"]
+        "query", ["pateint=p1", "_count=-1", "_page=made-up", "_page=~made-up",
+                  "_page=x&patient=p1", "patient=p1&patient=p2", "patient=p1&patient:identifier=x",
+                  "patient=p1&subject=p1", "_count=two", "authored=yesterday", "_sort=item",
+                  "_summary=some", "_total=many", "_include=Observation:code", "_include=x",
+                  "_revinclude=Patient:link"]
     )  # fmt: skip
     def test_an_unknown_search_parameter_is_refused_and_not_ignored(self, kept_client, query):
         for answer in (kept_client.get(f"{HERE}?{query}"), by_form(kept_client, HERE, query)):

@@ -1,4 +1,4 @@
-// A SMART client by oauth4webapi: reads the configuration, signs in, asks for a resource.
+// A SMART client by oauth4webapi: discovers the server, signs in, asks for a resource.
 // Standard input: {base, client, key (private JWK), scope, path}. Prints {scope, life, status}.
 import { readFileSync } from 'node:fs'
 import { importJWK } from 'jose'
@@ -6,8 +6,9 @@ import * as oauth from 'oauth4webapi'
 
 const given = JSON.parse(readFileSync(0, 'utf8'))
 const insecure = { [oauth.allowInsecureRequests]: true }
-const told = await (await fetch(`${given.base}/.well-known/smart-configuration`)).json()
-const server = { issuer: told.token_endpoint, token_endpoint: told.token_endpoint }
+const issuer = new URL(given.base.replace(/\/fhir$/, ''))
+const found = await oauth.discoveryRequest(issuer, { algorithm: 'oauth2', ...insecure })
+const server = await oauth.processDiscoveryResponse(issuer, found)
 const key = await importJWK(given.key, given.key.alg)
 const proof = oauth.PrivateKeyJwt({ key, kid: given.key.kid })
 const client = { client_id: given.client }

@@ -1,0 +1,204 @@
+"""Every kind of file gives the right rows; archives and folders are read whole or refused."""
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pyreadstat
+import pytest
+from typer.testing import CliRunner
+
+from api.cli import main
+
+ROWS = pl.DataFrame(
+    {
+        "row_id": ["a", "b"],
+        "age_years": [44, 45],
+        "pain_duration_months": [60.5, None],
+        "fatigue": ["yes", "No"],
+        "pain_extent": ["An area", "spot"],
+        "pain_sites": ["neck|face", "none"],
+    }
+)
+CODED = ROWS.with_columns(
+    pl.Series("fatigue", [1.0, 0.0]),
+    pl.Series("pain_extent", [2.0, 1.0]),
+    pl.col("age_years").cast(pl.Float64),
+)
+LABELS = {
+    "fatigue": {1: "marked", 0: "not marked"},
+    "pain_extent": {1: "one small spot", 2: "area"},
+}
+
+
+def nociscreen(*words: object):
+    return CliRunner().invoke(main, ["batch", *map(str, words)])
+
+
+def write_csv(file: Path) -> None:
+    ROWS.write_csv(file)
+
+
+def write_workbook(file: Path) -> None:
+    ROWS.write_excel(file)
+
+
+def write_opendocument(file: Path) -> None:
+    def cell(value: object) -> str:
+        if value is None:
+            return "<table:table-cell/>"
+        if isinstance(value, int | float):
+            return f'<table:table-cell office:value-type="float" office:value="{value}"/>'
+        return (
+            '<table:table-cell office:value-type="string">'
+            f"<text:p>{value}</text:p></table:table-cell>"
+        )
+
+    lines = [ROWS.columns, *ROWS.rows()]
+    rows = "".join(
+        f"<table:table-row>{''.join(map(cell, line))}</table:table-row>" for line in lines
+    )
+    spaces = "".join(
+        f' xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"'
+        for name in ("office", "table", "text")
+    )
+    with zipfile.ZipFile(file, "w") as archive:
+        kind = "application/vnd.oasis.opendocument.spreadsheet"
+        archive.writestr("mimetype", kind)
+        archive.writestr(
+            "META-INF/manifest.xml",
+            '<m:manifest xmlns:m="urn:oasis:names:tc:opendocument:xmlns:manifest:1.0">'
+            f'<m:file-entry m:full-path="/" m:media-type="{kind}"/></m:manifest>',
+        )
+        archive.writestr(
+            "content.xml",
+            f"<office:document-content{spaces}><office:body><office:spreadsheet>"
+            f'<table:table table:name="S">{rows}</table:table>'
+            "</office:spreadsheet></office:body></office:document-content>",
+        )
+
+
+def write_spss(file: Path) -> None:
+    pyreadstat.write_sav(CODED, str(file), variable_value_labels=LABELS)
+
+
+def write_stata(file: Path) -> None:
+    pyreadstat.write_dta(CODED, str(file), variable_value_labels=LABELS)
+
+
+def write_transport(file: Path) -> None:
+    frame = CODED.select("age_years", "fatigue", "row_id")
+    pyreadstat.write_xport(frame, str(file), file_format_version=8)
+
+
+def write_feather(file: Path) -> None:
+    ROWS.write_ipc(file)
+
+
+def write_array(file: Path) -> None:
+    intakes = [
+        {"row_id": "a", "age_years": 44, "pain_duration_months": 60.5, "fatigue": True,
+         "pain_extent": "area", "pain_sites": ["neck", "face"]},
+        {"row_id": "b", "age_years": 45, "fatigue": False, "pain_extent": "spot",
+         "pain_sites": []},
+    ]  # fmt: skip
+    file.write_text(json.dumps(intakes, indent=2), encoding="utf-8")
+
+
+def write_archive(file: Path) -> None:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("export/rows.csv", ROWS.write_csv())
+        archive.writestr("__MACOSX/._rows.csv", "x")
+        archive.writestr("read me.md", "x")
+
+
+WRITERS: dict[str, Callable[[Path], None]] = {
+    "xlsx": write_workbook,
+    "ods": write_opendocument,
+    "sav": write_spss,
+    "dta": write_stata,
+    "feather": write_feather,
+    "json": write_array,
+    "zip": write_archive,
+}
+
+
+@pytest.fixture(scope="module")
+def expected_rows(tmp_path_factory) -> list[tuple]:
+    folder = tmp_path_factory.mktemp("expected")
+    write_csv(folder / "in.csv")
+    assert nociscreen(folder / "in.csv", "-o", folder / "out.csv").exit_code == 0
+    return pl.read_csv(folder / "out.csv", infer_schema=False).rows()
+
+
+@pytest.mark.parametrize("suffix", WRITERS)
+def test_each_kind_of_file_gives_the_same_results(tmp_path, expected_rows, suffix):
+    source, out = tmp_path / f"in.{suffix}", tmp_path / "out.csv"
+    WRITERS[suffix](source)
+    outcome = nociscreen(source, "-o", out)
+    assert outcome.exit_code == 0, outcome.stderr
+    assert pl.read_csv(out, infer_schema=False).rows() == expected_rows
+
+
+def test_a_transport_file_has_codes(tmp_path):
+    write_transport(tmp_path / "in.xpt")
+    out = tmp_path / "out.csv"
+    assert nociscreen(tmp_path / "in.xpt", "-o", out).exit_code == 0
+    assert pl.read_csv(out, infer_schema=False)["row_id"].to_list() == ["a", "b"]
+
+
+def test_a_sheet_and_the_line_of_its_header_are_named_and_problems_tell_its_lines(tmp_path):
+    from xlsxwriter import Workbook
+
+    source, out = tmp_path / "in.xlsx", tmp_path / "out.csv"
+    with Workbook(source) as book:
+        book.add_worksheet("About").write(0, 0, "Our clinic")
+        sheet = book.add_worksheet("Answers")
+        lines = [["Title"], [], ["row_id", "age_years"], ["Name", "Age"], ["a", 44], [], ["b", "x"]]
+        for place, line in enumerate(lines):
+            sheet.write_row(place, 0, line)
+    words = (source, "-o", out, "--sheet", "Answers", "--header-line", "3", "--skip-rows", "1")
+    outcome = nociscreen(*words)
+    assert (outcome.exit_code, "line 7: age_years" in outcome.stderr) == (1, True)
+    assert pl.read_csv(out, infer_schema=False)["row_id"].to_list() == ["a", "b"]
+    refusal = nociscreen(source, "-o", out, "--sheet", "None")
+    assert (refusal.exit_code, "it has About, Answers" in refusal.stderr) == (2, True)
+
+
+def test_a_folder_is_read_whole_and_each_row_says_its_file(tmp_path):
+    folder = tmp_path / "data"
+    for part in ("2025/site=A", "2025/site=B", "_temporary"):
+        (folder / part).mkdir(parents=True)
+        ROWS.write_parquet(folder / part / "part.parquet")
+    (folder / "_SUCCESS").touch()
+    (folder / "notes.md").write_text("x", encoding="utf-8")
+    out = tmp_path / "out.parquet"
+    outcome = nociscreen(folder, "-o", out)
+    assert "2 rows have a row_id that occurred before, with the same content" in outcome.stderr
+    assert pl.read_parquet(out)["source_file"].to_list() == [
+        *["2025/site=A/part.parquet"] * 2,
+        *["2025/site=B/part.parquet"] * 2,
+    ]
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "ods", "sav", "feather", "json", "zip"])
+def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path, suffix):
+    source, damaged = tmp_path / f"in.{suffix}", tmp_path / f"cut.{suffix}"
+    out = tmp_path / "out.csv"
+    WRITERS[suffix](source)
+    content = source.read_bytes()
+    for end in (0, 1, len(content) // 2, len(content) - 1):
+        damaged.write_bytes(content[:end])
+        outcome = nociscreen(damaged, "-o", out)
+        assert (outcome.exit_code, outcome.stderr.startswith(f"{damaged}: ")) == (2, True)
+        assert not out.exists()
+
+
+@pytest.mark.parametrize("suffix", ["xlsx", "sav", "feather"])
+def test_content_of_another_kind_is_named_by_its_first_bytes(tmp_path, suffix):
+    WRITERS[suffix](tmp_path / f"true.{suffix}")
+    source = (tmp_path / f"true.{suffix}").rename(tmp_path / "in.csv")
+    outcome = nociscreen(source, "-o", tmp_path / "out.csv")
+    assert (outcome.exit_code, f".{suffix}" in outcome.stderr) == (2, True)

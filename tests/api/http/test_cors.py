@@ -1,0 +1,62 @@
+"""Cross-origin requests: public resources from anywhere, the API from configured origins."""
+
+import pytest
+from starlette.testclient import TestClient
+from support.builders import build_store_settings
+
+from api.main import create_app
+
+OWN, FOREIGN = "https://app.example", "https://foreign.example"
+PUBLIC = ["/fhir/metadata", "/fhir/Questionnaire", "/fhir/Questionnaire/phq4",
+          "/fhir/.well-known/smart-configuration", "/.well-known/jwks.json",
+          "/.well-known/oauth-authorization-server"]  # fmt: skip
+GUARDED = ["/fhir/QuestionnaireResponse", "/fhir/Observation", "/v1/screenings", "/v1/score"]
+OTHER = ["/cds-services", "/", "/metrics", "/fhirx", "/v1x"]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cors")
+    app = create_app(build_store_settings(folder, api_origins=f"{OWN}, https://other.example"))
+    yield TestClient(app, base_url="http://127.0.0.1:8000")
+    app.services.renderer.close()
+    app.services.store.close()
+
+
+def preflight(client, path: str, origin: str, method: str):
+    headers = {"Origin": origin, "Access-Control-Request-Method": method,
+               "Access-Control-Request-Headers": "authorization, if-match"}  # fmt: skip
+    return client.options(path, headers=headers)
+
+
+@pytest.mark.parametrize("path", PUBLIC)
+def test_a_page_of_any_origin_reads_what_is_public(client, path):
+    answer = client.get(path, headers={"Origin": FOREIGN})
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, "*")
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("path", GUARDED)
+def test_a_page_of_a_configured_origin_calls_the_api(client, path):
+    preflight_answer = preflight(client, path, OWN, "PUT")
+    assert (
+        preflight_answer.status_code,
+        preflight_answer.headers["access-control-allow-origin"],
+    ) == (200, OWN)
+    answer = client.get(path, headers={"Origin": OWN})
+    assert answer.headers["access-control-allow-origin"] == OWN
+    assert "ETag" in answer.headers["access-control-expose-headers"]
+    assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("path", [*GUARDED, *OTHER])
+def test_a_page_of_another_origin_calls_nothing_else(client, path):
+    assert "access-control-allow-origin" not in preflight(client, path, FOREIGN, "GET").headers
+    answer = client.get(path, headers={"Origin": FOREIGN})
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_the_metadata_names_the_service_as_issuer(client):
+    metadata = client.get("/.well-known/oauth-authorization-server").json()
+    assert metadata["issuer"] == "http://127.0.0.1:8000"
+    assert metadata == client.get("/fhir/.well-known/smart-configuration").json()

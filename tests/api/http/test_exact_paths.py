@@ -1,0 +1,45 @@
+"""Busy operations: found without a search, and answered without a thread where nothing blocks."""
+
+import asyncio
+
+import anyio.to_thread
+import httpx2
+import pytest
+
+from api.main import BUSY_OPERATIONS
+
+
+async def refuse(scope, *_):
+    raise LookupError(scope["path"])
+
+
+def test_the_busiest_operations_are_found_without_a_search(service, client, intake, monkeypatch):
+    monkeypatch.setattr(service.router.middleware_stack, "_search", refuse)
+    answers = {
+        (method, path): client.request(method, path, json=intake if method == "POST" else None)
+        for method, path in BUSY_OPERATIONS
+    }
+    assert {answer.status_code for answer in answers.values()} == {200, 201}
+    other_calls = (("POST", "/health/live"), ("GET", "/health/live/"), ("GET", "/v1/screenings"))
+    assert [client.request(*other).status_code for other in other_calls] == [500] * 3
+
+
+@pytest.mark.parametrize("path", ["/health/live", "/v1/score"])
+def test_what_cannot_block_is_answered_while_every_thread_is_taken(service, token, intake, path):
+    async def answer():
+        transport = httpx2.ASGITransport(service)
+        headers = {"Authorization": f"Bearer {token}"}
+        async with httpx2.AsyncClient(
+            transport=transport, base_url="http://localhost", headers=headers
+        ) as client:
+            body = {"json": intake} if path == "/v1/score" else {}
+            method = "POST" if body else "GET"
+            await client.request(method, path, **body)  # reads the signing keys
+            threads = anyio.to_thread.current_default_thread_limiter()
+            for _ in range(int(threads.total_tokens)):
+                await threads.acquire_on_behalf_of(object())
+            async with asyncio.timeout(20):
+                response = await client.request(method, path, **body)
+        return response.status_code
+
+    assert asyncio.run(answer()) == 200

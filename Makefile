@@ -119,6 +119,10 @@ lock: ## the locks, with hashes and without any address
 drill: setup-dev ## a dump and a restore on a PostgreSQL of its own, as the documented roles
 	python -m pytest tests/api/cli/administration/test_database_commands.py -k drill
 
+.PHONY: docs
+docs: setup-dev ## the documentation site in build/site; fails on a broken link or a page without a place
+	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
 .PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py

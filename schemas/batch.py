@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.base import FrozenModel, Many
+from schemas.cohort import Cohort
 
 ROW_ID = "row_id"
 PATIENT_REFERENCE = "patient_reference"
@@ -152,6 +153,7 @@ class BatchSummary(FrozenModel):
     blank_lines: int = Field(default=0, description="Lines of the files that are no row.")
     columns_left_out: Many[str] = Field(default=(), description="Columns that were not read.")
     notes: Many[str] = Field(default=(), description="How the files were read.")
+    cohort: Cohort | None = None
 
     @property
     def is_clean(self) -> bool:

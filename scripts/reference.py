@@ -16,7 +16,9 @@ from api.cli import main as command_line
 from api.field_errors import list_codes
 from api.observability.metrics import Metrics
 from api.problem_definitions import PROBLEM_DEFINITIONS
+from api.security.scopes import SCOPES
 from api.settings import Settings
+from scoring.catalogue import load_catalogue
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -33,7 +35,9 @@ def main() -> None:
         "settings.md": "\n".join([*describe_settings(), ""]),
         "problems.md": "\n".join([*describe_problems(), ""]),
         "cli.md": "\n".join([*describe_commands(), ""]),
+        "scopes.md": "\n".join([*describe_scopes(), ""]),
         "metrics.md": "\n".join([*describe_metrics(), ""]),
+        "columns.md": "\n".join([*describe_columns(), ""]),
     }
     outdated = [name for name, text in pages.items() if read_page(name) != text]
     if "--check" in sys.argv[1:]:
@@ -82,6 +86,49 @@ def describe_access(operation: dict[str, Any]) -> str:
         if "ehr" in requirement:
             return "token of an EHR"
     return "no token"
+
+
+def describe_scopes() -> Iterator[str]:
+    """List the scopes with the calls that need them."""
+    yield from begin_page(
+        "Scopes",
+        "A token has scopes, and each call needs one of them; without it the answer is 403 "
+        "`missing_scope`. Give a client only the scopes of its task. A client or practitioner can "
+        "give to others only scopes that it has.",
+    )
+    yield ""
+    paths = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    calls: dict[str, list[str]] = {scope: [] for scope in SCOPES}
+    for path, methods in paths.items():
+        for method in METHODS:
+            for requirement in methods.get(method, {}).get("security", ()):
+                for scope in requirement.get("token", ()):
+                    calls[scope].append(f"`{method.upper()} {path}`")
+    for scope, scoped_calls in calls.items():
+        yield from wrap_item(f"`{scope}`: {', '.join(scoped_calls) or 'no call needs it today'}")
+
+
+def describe_columns() -> Iterator[str]:
+    """List the columns of a batch file for the newest version of each instrument."""
+    yield from begin_page(
+        "Columns",
+        "The columns of a file of intakes ([batches.md](../batches.md)), by instrument. An empty "
+        "cell was not answered. `row_id` and `patient_reference` are optional in each file and "
+        "returned unchanged. `nociscreen batch --template` writes a file with these columns, "
+        "`--codebook` explains each option.",
+    )
+    for loaded in load_catalogue().list_current():
+        yield from begin_section(loaded.name)
+        for question in loaded.rulebook.question:
+            options = ", ".join(f"`{option.id}`" for option in question.options)
+            values = {
+                "boolean": "true or false",
+                "choice": f"one of {options}",
+                "multi": f"any of these, joined by `|`, or `none`: {options}",
+                "integer": f"a whole number from {question.minimum} to {question.maximum}",
+                "decimal": f"a number from {question.minimum} to {question.maximum}",
+            }[question.kind]
+            yield from wrap_item(f"`{question.id}` ({question.label}): {values}")
 
 
 def describe_settings() -> Iterator[str]:

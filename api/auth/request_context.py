@@ -1,13 +1,16 @@
 """The context of a request: store, actor, transaction and idempotency key."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, NamedTuple
 
 from fastapi import Request, Response
+from starlette.concurrency import run_in_threadpool
 
 from api.store import idempotency
+from api.store.group_commit import NotGroupedError
 from api.store.idempotency import IdempotentResponse
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
@@ -37,6 +40,23 @@ class RequestContext(NamedTuple):
             request = idempotency.build_keyed_request(work, route, key, content)
             return idempotency.run_once(work, request, lambda: handler(work))
 
+    async def run_grouped(
+        self, key: tuple[str, str, bytes] | None, handler: Handler
+    ) -> IdempotentResponse:
+        """Run the handler in one transaction with the other writes that wait.
+
+        `key` is route, idempotency key and content of the request. Raises NotGroupedError, after
+        which nothing of it is stored.
+        """
+
+        def act(work: Transaction) -> IdempotentResponse:
+            if key is None:
+                return handler(work)
+            request = idempotency.build_keyed_request(work, *key)
+            return idempotency.run_once(work, request, lambda: handler(work))
+
+        return await asyncio.wrap_future(self.store.group_commit.submit(self.actor, act))
+
 
 class IdempotentRequest(NamedTuple):
     """A request that creates something, with its `Idempotency-Key` if it has one."""
@@ -47,22 +67,39 @@ class IdempotentRequest(NamedTuple):
 
     def run_once(self, handler: Handler) -> Response:
         """Run the handler in one transaction and return its answer; under a key, run it once."""
-        if self.key:
-            key = self.key[1:-1] if self.key.startswith('"') else self.key
-            route = f"{self.request.method} {self.request.url.path}"[:200]
-            answer = self.context.run_once(route, key, self._canonical_request(), handler)
-        else:
-            with self.context.transaction() as work:
-                answer = handler(work)
-        headers = {"Location": answer.location} if answer.location else {}
-        if answer.is_replay:
-            headers["Idempotency-Replayed"] = "true"
-        return Response(
-            answer.body, status_code=answer.status, headers=headers, media_type="application/json"
-        )
+        key = self._describe_key()
+        if key is not None:
+            return _build_response(self.context.run_once(*key, handler))
+        with self.context.transaction() as work:
+            answer = handler(work)
+        return _build_response(answer)
+
+    async def run_grouped(self, grouped: Handler, alone: Handler) -> Response:
+        """Run `grouped` in one transaction with other requests; if that fails, run `alone`."""
+        try:
+            return _build_response(await self.context.run_grouped(self._describe_key(), grouped))
+        except NotGroupedError:
+            return await run_in_threadpool(self.run_once, alone)
+
+    def _describe_key(self) -> tuple[str, str, bytes] | None:
+        """Return route, key and content of the request; None without a key."""
+        if not self.key:
+            return None
+        key = self.key[1:-1] if self.key.startswith('"') else self.key
+        route = f"{self.request.method} {self.request.url.path}"[:200]
+        return route, key, self._canonical_request()
 
     def _canonical_request(self) -> bytes:
         """Serialise the request so that the order of members and white space do not matter."""
         body: Any = getattr(self.request, "_json", None)
         query = sorted(self.request.query_params.multi_items())
         return json.dumps([body, query], sort_keys=True, default=str).encode()
+
+
+def _build_response(answer: IdempotentResponse) -> Response:
+    headers = {"Location": answer.location} if answer.location else {}
+    if answer.is_replay:
+        headers["Idempotency-Replayed"] = "true"
+    return Response(
+        answer.body, status_code=answer.status, headers=headers, media_type="application/json"
+    )

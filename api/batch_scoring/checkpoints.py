@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from pydantic import Field
+
 from schemas.base import FrozenModel, Many
 from schemas.batch import FaultGroup, RowNotice, RowProblem
 
@@ -35,6 +37,7 @@ class PartSummary(FrozenModel):
     left_out: Many[str] = ()
     notes: Many[str] = ()
     input_digest: int = 0
+    cohort: dict[str, Any] = Field(default_factory=dict)
 
 
 class FinishedPart(NamedTuple):

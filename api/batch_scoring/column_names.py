@@ -121,6 +121,14 @@ class ColumnNames:
         return f"{text}: {join_names([header[place] for place in unknown])}"
 
 
+def maps_questions(file: Path) -> bool:
+    """Return whether a mapping file has `[[question]]` blocks, and not one table of names."""
+    try:
+        return "question" in tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError):
+        return False
+
+
 def load_column_mapping(file: Path) -> dict[str, str]:
     """Read a TOML or JSON file with one table from column names to question ids."""
     try:

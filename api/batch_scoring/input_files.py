@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, NamedTuple, cast
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.compression import DamagedInputError, decompress
@@ -22,10 +22,12 @@ from api.batch_scoring.file_formats import (
     expand_pattern,
     is_readable_name,
 )
+from api.batch_scoring.mapping.mapped_rows import MappedPiece, RowMapper
+from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.readers.base import FilePiece
 from api.batch_scoring.readers.csv import CsvOptions, read_csv_pieces
 from api.batch_scoring.readers.json_array import open_json_array
-from api.batch_scoring.readers.ndjson import read_ndjson_pieces
+from api.batch_scoring.readers.ndjson import ResourceTranslator, read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
 from api.batch_scoring.readers.table_sources import TableOptions
 from scoring.compiled_rulebook import LoadedRulebook
@@ -48,6 +50,8 @@ class ReadOptions(NamedTuple):
 
     csv: CsvOptions = CsvOptions()
     sheet: str | None = None
+    mapping: ImportMapping | None = None
+    translate_resource: ResourceTranslator | None = None
     block_bytes: int | None = None
     record_bytes: int | None = None
 
@@ -89,14 +93,31 @@ def _label(file: InputFile, root: Path | None) -> str:
     return f"{name}/{file.member}" if file.member else name
 
 
+def add_file_options(options: ReadOptions, mapping: ImportMapping) -> ReadOptions:
+    """Return the options with those of the mapping where the command line gives none."""
+    csv = options.csv
+    return options._replace(
+        mapping=mapping,
+        csv=csv._replace(
+            encoding=csv.encoding or (None if mapping.encoding == "utf-8" else mapping.encoding),
+            delimiter=csv.delimiter or (None if mapping.delimiter == "," else mapping.delimiter),
+            header_line=mapping.header_line if csv.header_line == 1 else csv.header_line,
+            skip_rows=csv.skip_rows or mapping.skip_rows,
+        ),
+    )
+
+
 def read_pieces(
     files: list[InputFile], loaded: LoadedRulebook, names: ColumnNames, options: ReadOptions
 ) -> Iterator[tuple[InputFile, FilePiece]]:
     """Yield the pieces of all files. Raises OSError, UnusableInputError (which names it)."""
+    mapper = None if options.mapping is None else RowMapper(loaded, options.mapping)
     for file in files:
         with _naming_file(file):
+            if mapper is not None and file.file_format.format in {"ndjson", "json"}:
+                raise UnusableInputError("a mapping with questions reads tables, not JSON")
             for piece in _read_file(file, loaded, names, options):
-                yield file, piece
+                yield file, piece if mapper is None else MappedPiece(piece, mapper)
 
 
 def refuse_same_files(read_files: list[str], written_files: list[str]) -> None:
@@ -139,6 +160,7 @@ def _read_file(
         yield from _read_table(file, names, options)
         return
     sizes = {"block_bytes": options.block_bytes, "record_bytes": options.record_bytes}
+    json_options: dict[str, Any] = {**sizes, "translate_resource": options.translate_resource}
     with _open_member(file) as raw:
         stream = decompress(raw, file.file_format.compression)
         match file.file_format.format:
@@ -146,9 +168,9 @@ def _read_file(
                 yield from read_csv_pieces(stream, names, options.csv, **sizes)
             case "json":
                 lines = open_json_array(stream)
-                yield from read_ndjson_pieces(lines, loaded, names, **sizes)
+                yield from read_ndjson_pieces(lines, loaded, names, **json_options)
             case _:
-                yield from read_ndjson_pieces(stream, loaded, names, **sizes)
+                yield from read_ndjson_pieces(stream, loaded, names, **json_options)
 
 
 def _read_table(file: InputFile, names: ColumnNames, options: ReadOptions) -> Iterator[FilePiece]:

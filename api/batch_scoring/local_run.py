@@ -39,6 +39,7 @@ from api.batch_scoring.input_files import (
     read_pieces,
     refuse_same_files,
 )
+from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.readers.base import FilePiece, ParsedRows
 from api.batch_scoring.writers import encode_csv, encode_ipc, encode_ndjson, merge_into_parquet
 from schemas.batch import (
@@ -125,8 +126,13 @@ def _run_identity(batch: BatchRun, inputs: list[InputFile], output: FileFormat) 
         "ignore_unknown": batch.names.ignore_unknown,
         "explain": batch.explain,
         "keep": [batch.names.keep, batch.names.missing.words],
-        "read": batch.read_options,
+        "read": batch.read_options._replace(mapping=None, translate_resource=None),
+        "question_mapping": _dump_mapping(batch.read_options.mapping),
     }
+
+
+def _dump_mapping(mapping: ImportMapping | None) -> str | None:
+    return None if mapping is None else mapping.model_dump_json()
 
 
 def _score_parts(
@@ -172,7 +178,7 @@ def _score_piece(
         faults=rows.faults,
         lines=rows.lines,
     )
-    summary = summarise_part(chunk, rows, batch.rules.loaded, earlier, file.label)
+    summary = summarise_part(chunk, rows, batch.rules.loaded, earlier, file.label, batch.names.keep)
     summary = summary.model_copy(update={"input_digest": zlib.crc32(piece.content)})
     row_keys = encode_row_keys(rows.frame, chunk.results)
     results = chunk.results if file.label is None else _add_source(chunk.results, file, rows)

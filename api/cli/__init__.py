@@ -11,6 +11,7 @@ from api.cli.administration import admin, audit, database, keys, links, mllp, wi
 from api.cli.commands import (
     batch,
     import_csv,
+    map_file,
     openapi,
     report,
     rescore,
@@ -92,6 +93,7 @@ for _command in (
     doctor.doctor,
 ):
     main.command()(_command)
+main.add_typer(map_file.map_commands, name="map")
 main.add_typer(rulebooks.commands, name="rulebook")
 main.add_typer(admin.commands, name="admin")
 main.add_typer(demo.commands, name="demo")

@@ -68,6 +68,23 @@ _TOKEN_KINDS = {
 }
 
 
+_EXAMPLES_BY_KIND = {"token": "final", "reference": "Encounter/e1", "date": "ge2026-11-01"}
+_EXAMPLES = {
+    "_id": "6f6f6f6f-0000-4000-8000-000000000001",
+    **dict.fromkeys(PATIENT_NAMES, "Patient/p1"),
+    **dict.fromkeys((*IDENTIFIER_NAMES, "identifier"), "urn:oid:1.2.3|MRN-0042"),
+    "questionnaire": "http://127.0.0.1:8000/fhir/Questionnaire/nociplastic|1.0.0",
+    "_count": "20",
+    "_sort": NEWEST_FIRST,
+    "_summary": "false",
+    "_elements": "status,subject",
+    "_total": "accurate",
+    "_include": "Observation:derived-from",
+    "_revinclude": "Provenance:target",
+    "_pretty": "true",
+}
+
+
 def build_search_reader(
     resource_type: str, *more: str
 ) -> Callable[..., Coroutine[Any, Any, ScreeningSearch]]:
@@ -97,10 +114,17 @@ def build_search_reader(
     return read
 
 
+def _find_kind(name: str) -> str:
+    """Return the type of a parameter of the table, which is the same wherever it has this name."""
+    return next((it[name].kind for it in PARAMETERS.values() if name in it), "")
+
+
 def _declare(name: str, description: str) -> Any:
     """Return the annotation of a query parameter; one that is repeatable is a list."""
     text = Annotated[str, Field(max_length=4000 if name == "_page" else 400, pattern=READABLE)]
-    query = Query(alias=name, description=description)
+    example = _EXAMPLES.get(name, _EXAMPLES_BY_KIND.get(_find_kind(name), ""))
+    examples = [[example] if name in REPEATABLE else example]
+    query = Query(alias=name, description=description, examples=examples)
     return Annotated[(list[text] if name in REPEATABLE else text) | None, query]
 
 

@@ -17,13 +17,17 @@ from typing import Any, NamedTuple
 
 from pydantic import TypeAdapter, ValidationError
 
-from api.batch_scoring.mapping.cell_parser import UNANSWERED, CellError, CellRules, parse_answer
+from api.batch_scoring.mapping.cell_parser import (
+    UNANSWERED,
+    AnswerParser,
+    CellError,
+    build_cell_rules,
+)
 from api.batch_scoring.mapping.mapping_file import ImportMapping, MappingError
 from api.intakes.models import StorableIntake, build_intake_model
 from api.problems import build_body_problem
 from schemas.patient import EARLIEST_DAY, find_day_fault
 from schemas.rulebook_name import RulebookName
-from scoring.columns.cell_words import build_cell_words
 from scoring.compiled_rulebook import LoadedRulebook
 
 MAX_COLUMNS = 5_000
@@ -72,7 +76,11 @@ class ImportReader:
         self._questions = {question.id: question for question in loaded.rulebook.question}
         self._rulebook = loaded.name
         self._intakes = TypeAdapter[Any](build_intake_model(loaded, [loaded.name], StorableIntake))
-        self._rules = build_cell_rules(mapping, loaded)
+        rules = build_cell_rules(mapping, loaded)
+        self._parsers = {
+            question.id: AnswerParser(question, self._questions[question.id], rules)
+            for question in mapping.question
+        }
         self._filled: Counter[str] = Counter()
         self._problems: Counter[str] = Counter()
         self.columns: list[str] = []
@@ -151,7 +159,7 @@ class ImportReader:
         answers: dict[str, Any] = dict(mapping.constants)
         for question in mapping.question:
             try:
-                value = parse_answer(question, self._questions[question.id], row, self._rules)
+                value = self._parsers[question.id].parse(row)
             except CellError as error:
                 expected_value = str(error).removeprefix("expected ")
                 problems.append(ImportProblem(line, question.column_names[0], expected_value))
@@ -212,16 +220,6 @@ class ImportReader:
         return json.dumps(
             [self._mapping.source, RulebookName.parse(self._rulebook).instrument, name or row]
         )
-
-
-def build_cell_rules(mapping: ImportMapping, loaded: LoadedRulebook) -> CellRules:
-    """Return what holds for all cells of a file with this mapping."""
-    return CellRules(
-        frozenset(word.casefold() for word in mapping.missing),
-        mapping.decimal,
-        mapping.thousands,
-        build_cell_words(loaded),
-    )
 
 
 def parse_day(cell: str, formats: Sequence[str]) -> date | None:

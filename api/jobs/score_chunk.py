@@ -9,6 +9,7 @@ from polars.exceptions import PanicException
 
 from api.batch_scoring.chunk_scorer import ScoredChunk, score_frame
 from api.batch_scoring.chunking import RowChunk, build_uniform_faults, compile_rules, unpack_chunk
+from api.batch_scoring.cohort.cohort_counts import count_part
 from api.batch_scoring.counts.part_counts import RowPlace, group_faults, list_notices
 from api.batch_scoring.writers import encode_ipc
 from api.store.batches.chunks import CHUNK_DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
@@ -139,7 +140,7 @@ def _set_aside_unread(rows: int, rules: ColumnRules, options: ScoringOptions) ->
 def _build_outcome(
     task: ClaimedChunk, chunk: ScoredChunk, rules: ColumnRules, state: str
 ) -> ChunkOutcome:
-    place = RowPlace(task.rows_before)
+    place, options = RowPlace(task.rows_before), ScoringOptions.read(task.batch.options)
     notices = list_notices(chunk, rules.loaded, place)
     note = {
         "by_status": chunk.count_values(STATUS_COLUMN),
@@ -149,6 +150,7 @@ def _build_outcome(
         "problems": _list_problems(task, chunk),
         "faults": [group.model_dump() for group in group_faults(chunk, place)],
         "notices": [notice.model_dump() for notice in notices],
+        "cohort": count_part(chunk.results, rules.loaded, options.keep),
     }
     return ChunkOutcome(note, encode_ipc(chunk.results), state)
 

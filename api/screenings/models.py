@@ -21,6 +21,7 @@ from schemas.screening import (
 )
 
 SCREENINGS_PATH = "/v1/screenings"
+_LINKS = b',"links":'
 
 
 class ScreeningResponse(FrozenModel):
@@ -71,9 +72,17 @@ def rescored_response(screening: Screening, rescoring: Rescoring) -> IdempotentR
     return IdempotentResponse(201, content, f"{SCREENINGS_PATH}/{screening.id}", screening.id)
 
 
-def created_response(screening: Screening) -> IdempotentResponse:
-    """Return the 201 response for a stored screening."""
-    body = _describe_screening(screening).model_dump_json(by_alias=True).encode()
+def created_response(
+    screening: Screening, assessment_json: bytes | None = None
+) -> IdempotentResponse:
+    """Return the 201 response for a stored screening; the bytes of its assessment if known."""
+    response = _describe_screening(screening)
+    if assessment_json is None:
+        body = response.model_dump_json(by_alias=True).encode()
+    else:
+        text = response.model_dump_json(by_alias=True, exclude={"assessment"})
+        before, _, links = text.rpartition(_LINKS.decode())
+        body = before.encode() + b',"assessment":' + assessment_json + _LINKS + links.encode()
     return IdempotentResponse(201, body, f"{SCREENINGS_PATH}/{screening.id}", screening.id)
 
 

@@ -1,6 +1,6 @@
 """The entry point to stored records: combines database and keys, and begins transactions."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -8,16 +8,19 @@ from typing import Any
 from sqlalchemy import Executable
 
 from api.observability.metrics import Metrics
+from api.store.audit import chain
 from api.store.database.engine import LOCK_SECONDS, Database
 from api.store.database.prepared_queries import LookUpConnection, PreparedQuery
 from api.store.database.tenancy import OrganisationSession
 from api.store.errors import NotFoundError
+from api.store.group_commit import GroupCommit
 from api.store.key_ring import KeyRing
 from api.store.keys.organisation_keys import OrganisationKeys
 from api.store.keys.signing_keys import SigningKeys
 from api.store.locks import KeyedLocks
 from api.store.transaction import Actor, Transaction
 from api.store.withdrawal_ledger import WithdrawalLedger
+from schemas.audit import AuditedAction
 
 
 class Store:
@@ -36,6 +39,7 @@ class Store:
         self.organisation_keys = OrganisationKeys(ring)
         self.signing_keys = SigningKeys(ring, self.read_all_organisations)
         self.key_locks = KeyedLocks()
+        self.group_commit = GroupCommit(self._run_group)
         self._look_ups = LookUpConnection(database.engine)
 
     @contextmanager
@@ -55,6 +59,38 @@ class Store:
             session.flush()
             if not work.audit_row_count:
                 raise RuntimeError("the transaction wrote no audit row")
+        self._count_stored(work)
+
+    def _run_group(
+        self,
+        organisation: str,
+        writes: Sequence[tuple[Actor, Callable[[Transaction], Any]]],
+    ) -> list[Any]:
+        """Run units of work of one organisation in one transaction; return the result of each."""
+        results, works = [], []
+        acts: list[tuple[AuditedAction, datetime]] = []
+        withdrawal_ids: list[str] = []
+        with (
+            self._record_outcome(withdrawal_ids),
+            self.database.begin_write() as connection,
+            OrganisationSession(connection, organisation) as session,
+        ):
+            for actor, act in writes:
+                work = self.join_transaction(session, actor)
+                work.withdrawal_ids, work.group_acts = withdrawal_ids, acts
+                works.append(work)
+                results.append(act(work))
+                if not work.audit_row_count:
+                    raise RuntimeError("a write of a group wrote no audit row")
+            session.flush()
+            keys = self.organisation_keys.load_keys(session, organisation)
+            if keys is not None and acts:
+                chain.append_entries(session, keys.audit, acts)
+        for work in works:
+            self._count_stored(work)
+        return results
+
+    def _count_stored(self, work: Transaction) -> None:
         self.metrics.record_audit_rows(work.audit_row_count)
         for status in work.stored_statuses:
             self.metrics.record_screening(status)
@@ -133,6 +169,7 @@ class Store:
         return rows[0] if rows else None
 
     def close(self) -> None:
-        """Close every database connection."""
+        """Store what waits, and close every database connection."""
+        self.group_commit.close()
         self._look_ups.close()
         self.database.engine.dispose()

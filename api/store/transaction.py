@@ -63,6 +63,8 @@ class Transaction:
         self.audit_row_count = 0
         self.stored_statuses: list[str] = []
         self.withdrawal_ids: list[str] = []
+        self.group_acts: list[tuple[AuditedAction, datetime]] | None = None
+        """What is audited together with other units of work; None to write each row at once."""
         self._audit_key = audit_key
         self._ledger = ledger
 
@@ -159,11 +161,7 @@ class Transaction:
     ) -> dict[str, Any]:
         """Return these columns of a row, encrypted by the current key, and the id of that key."""
         key = self.data_keys.current
-        name = str(table.__tablename__)
-        return {"key_id": key.id} | {
-            column: key.encrypt(FieldLocation(name, column, row_name), plaintext)
-            for column, plaintext in plaintexts.items()
-        }
+        return key.encrypt_columns(str(table.__tablename__), row_name, plaintexts)
 
     def encrypt_row(
         self, row: OwnedRow, plaintexts: Mapping[str, bytes], indexes: Mapping[str, bytes]
@@ -180,8 +178,7 @@ class Transaction:
 
     def hash_columns(self, **values: str | None) -> dict[str, bytes]:
         """Return the keyed hash of each value, for the search column of that name."""
-        key = self.data_keys.current
-        return {name: key.compute_keyed_hash(name, value) for name, value in values.items()}
+        return self.data_keys.current.hash_columns(values)
 
     def match_hash(self, column: Any, *values: str | None) -> ColumnElement[bool]:
         """Return the condition that a search column holds the keyed hash of one of these values."""
@@ -235,5 +232,8 @@ class Transaction:
             request_id=self.actor.request_id,
             count=count,
         )
-        chain.append_entry(self.session, self._audit_key, act, self.now)
+        if self.group_acts is None:
+            chain.append_entry(self.session, self._audit_key, act, self.now)
+        else:
+            self.group_acts.append((act, self.now))
         self.audit_row_count += 1

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 from support import builders
@@ -13,6 +14,7 @@ from support.concurrent_writers import post
 from api.auth.request_context import RequestContext
 from api.security.access_tokens import AccessTokens
 from api.store.operations.startup import open_store
+from api.store.store import Store
 from api.store.transaction import Transaction
 
 
@@ -47,7 +49,7 @@ def refused_for_now(answer) -> bool:
 
 def die_before_answering() -> None:
     """Let this process die once a request has written, before it answers."""
-    commit_transaction = RequestContext.transaction
+    commit_transaction, commit_group = RequestContext.transaction, Store._run_group
 
     @contextmanager
     def commit_and_die(context: RequestContext) -> Iterator[Transaction]:
@@ -55,4 +57,10 @@ def die_before_answering() -> None:
             yield work
         os.kill(os.getpid(), signal.SIGKILL)
 
+    def commit_group_and_die(*arguments: Any) -> list[Any]:
+        commit_group(*arguments)
+        os.kill(os.getpid(), signal.SIGKILL)
+        return []
+
     RequestContext.transaction = commit_and_die  # type: ignore[method-assign]
+    Store._run_group = commit_group_and_die  # type: ignore[method-assign]

@@ -1,11 +1,13 @@
 """Sums up what a run did: the counts of each part, and of all parts together."""
 
 from collections import Counter
+from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any, Protocol
 
 from api.batch_scoring.checkpoints import PartSummary
 from api.batch_scoring.chunk_scorer import ScoredChunk
+from api.batch_scoring.cohort.cohort_counts import build_cohort, count_part
 from api.batch_scoring.counts.part_counts import (
     RowPlace,
     group_faults,
@@ -33,12 +35,13 @@ class RowKeyParts(Protocol):
         """Return the keys of a part."""
 
 
-def summarise_part(
+def summarise_part(  # noqa: PLR0913, PLR0917 - what is known of a part
     chunk: ScoredChunk,
     rows: ParsedRows,
     loaded: LoadedRulebook,
     earlier: list[PartSummary],
     label: str | None,
+    keep: Sequence[str],
 ) -> PartSummary:
     """Return the counts of a part; `label` is the name of its file if there are several."""
     place = RowPlace(sum(part.rows for part in earlier), label)
@@ -59,6 +62,7 @@ def summarise_part(
         blank_lines=rows.blank_lines,
         left_out=rows.left_out,
         notes=rows.notes,
+        cohort=count_part(chunk.results, loaded, keep),
     )
 
 
@@ -93,4 +97,5 @@ def summarise_run(
         blank_lines=sum(summary.blank_lines for summary in summaries),
         columns_left_out=tuple(dict.fromkeys(join("left_out"))),
         notes=tuple(dict.fromkeys(join("notes"))),
+        cohort=build_cohort((it.cohort for it in summaries if it.cohort), rules.loaded),
     )

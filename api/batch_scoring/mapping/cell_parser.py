@@ -9,19 +9,21 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from api.batch_scoring.mapping.mapping_file import QuestionMap
+from api.batch_scoring.mapping.mapping_file import ImportMapping, QuestionMap
 from schemas.base import to_json_number
-from schemas.batch import NONE_OF_THESE
+from schemas.batch import LIST_SEPARATOR, NONE_OF_THESE
 from schemas.rulebook import Question
-from scoring.columns.cell_words import CellWords
+from scoring.columns.cell_words import CellWords, build_cell_words
+from scoring.compiled_rulebook import LoadedRulebook
 
-YES = ("yes", "true", "1", "1.0", "y", "checked", "x")
+YES = ("yes", "true", "1", "1.0", "y", "checked")
 NO = ("no", "false", "0", "0.0", "n")
 UNCHECKED = ("", "0", "0.0", "no", "false", "unchecked")
 UNANSWERED = object()
 """The row does not answer the question."""
 
 MAX_LISTED_WORDS = 12
+MAX_REMEMBERED_CELLS = 10_000
 _NUMBER = re.compile(r"[+-]?\d{1,9}(?:[.,](?:\d{1,2}|0+))?")
 _EXACT_NUMBER = re.compile(r"[+-]?\d{1,9}(?:\.\d{1,9})?")
 
@@ -45,6 +47,53 @@ class CellRules(NamedTuple):
 NO_RULES = CellRules()
 
 
+class AnswerParser:
+    """Parses the answers to one question; each distinct cell is parsed once."""
+
+    def __init__(
+        self, question_map: QuestionMap, question: Question, rules: CellRules = NO_RULES
+    ) -> None:
+        self._map, self._question, self._rules = question_map, question, rules
+        self._unanswered = rules.missing | {word.casefold() for word in question_map.unanswered}
+        self._cell_words = rules.words.get(question.id)
+        self._words = _known_words(question_map, question, self._cell_words)
+        self._answers: dict[str, Any] = {}
+
+    def parse(self, row: Mapping[str, str]) -> Any:
+        """Return the answer in the row, or UNANSWERED. Raises CellError."""
+        if self._map.columns:
+            return _parse_checkboxes(self._map, row, self._unanswered, self._cell_words)
+        cell = row[self._map.column or ""].strip()
+        if cell in self._answers:
+            return self._answers[cell]
+        answer = self._parse_cell(cell)
+        if len(self._answers) < MAX_REMEMBERED_CELLS:
+            self._answers[cell] = answer
+        return answer
+
+    def _parse_cell(self, cell: str) -> Any:
+        text = cell.casefold()
+        if not cell or text in self._unanswered:
+            return UNANSWERED
+        if self._question.kind == "multi":
+            return _parse_several(self._map, cell, self._words)
+        if text in self._words:
+            return self._words[text]
+        if self._question.kind in ("integer", "decimal"):
+            return _parse_number(cell, self._map.times, self._rules)
+        raise CellError(f"expected {_describe_words(self._words)}")
+
+
+def build_cell_rules(mapping: ImportMapping, loaded: LoadedRulebook) -> CellRules:
+    """Return what holds for all cells of a file with this mapping."""
+    return CellRules(
+        frozenset(word.casefold() for word in mapping.missing),
+        mapping.decimal,
+        mapping.thousands,
+        build_cell_words(loaded),
+    )
+
+
 def parse_answer(
     question_map: QuestionMap,
     question: Question,
@@ -52,21 +101,7 @@ def parse_answer(
     rules: CellRules = NO_RULES,
 ) -> Any:
     """Return the answer in the row, or UNANSWERED. Raises CellError."""
-    unanswered = rules.missing | {word.casefold() for word in question_map.unanswered}
-    if question_map.columns:
-        return _parse_checkboxes(question_map, row, unanswered, rules.words.get(question.id))
-    cell = row[question_map.column or ""].strip()
-    text = cell.casefold()
-    if not cell or text in unanswered:
-        return UNANSWERED
-    words = _known_words(question_map, question, rules.words.get(question.id))
-    if question.kind == "multi":
-        return _parse_several(question_map, cell, words)
-    if text in words:
-        return words[text]
-    if question.kind in ("integer", "decimal"):
-        return _parse_number(cell, question_map.times, rules)
-    raise CellError(f"expected {_describe_words(words)}")
+    return AnswerParser(question_map, question, rules).parse(row)
 
 
 def _known_words(
@@ -119,12 +154,13 @@ def _parse_several(question_map: QuestionMap, cell: str, words: Mapping[str, Any
     longest_first = sorted(words, key=len, reverse=True)
     rest, separator, cell_words = cell.casefold(), question_map.split.casefold(), []
     while rest:
-        starts = (it for it in longest_first if rest == it or rest.startswith(it + separator))
+        starts = (it for it in longest_first if rest == it or rest.startswith(
+            (it + separator, it + LIST_SEPARATOR)))  # fmt: skip
         word = next(starts, None)
         if word is None:
             raise CellError(f"expected {_describe_words(words)}, separated by {separator!r}")
         cell_words.append(word)
-        rest = rest[len(word) :].removeprefix(separator).strip()
+        rest = rest[len(word) :].removeprefix(separator).removeprefix(LIST_SEPARATOR).strip()
     answers = list(dict.fromkeys(words[word] for word in cell_words))
     if NONE_OF_THESE not in answers:
         return answers

@@ -3,7 +3,7 @@
 Each line is validated as strictly as a request; a faulty line affects only its own row.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import polars as pl
@@ -25,10 +25,13 @@ from scoring.compiled_rulebook import LoadedRulebook
 LineFault = tuple[str | None, str, str]
 """The column, the code and the expected value."""
 
+ResourceTranslator = Callable[[dict[str, Any]], tuple[dict[str, Any], list[LineFault]]]
+"""Translates a FHIR resource into a flat row, or into its identifiers and faults."""
+
 BLOCK_BYTES = 4 * 1024 * 1024
 _UNKNOWN = "extra_forbidden"
 _BOM = b"\xef\xbb\xbf"
-_COLUMN_TYPES = {
+COLUMN_TYPES = {
     "boolean": pl.Boolean(),
     "integer": pl.Int32(),
     "decimal": pl.Float64(),
@@ -41,7 +44,13 @@ _REFERENCE = TypeAdapter[str](Reference)
 class LineParser:
     """Parses lines of JSON as intakes of one rulebook."""
 
-    def __init__(self, loaded: LoadedRulebook, names: ColumnNames) -> None:
+    def __init__(
+        self,
+        loaded: LoadedRulebook,
+        names: ColumnNames,
+        translate_resource: ResourceTranslator | None = None,
+    ) -> None:
+        self._translate_resource = translate_resource
         header = loaded.rulebook.rulebook
         self._loaded = loaded
         self._names = names
@@ -51,7 +60,7 @@ class LineParser:
         self._answers = find_answer_model(loaded)
         self.schema = pl.Schema(
             {name: pl.String() for name in (*PASSTHROUGH_COLUMNS, *names.keep)}
-            | {question.id: _COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
+            | {question.id: COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
         )
 
     def parse(self, line: bytes) -> tuple[dict[str, Any], list[LineFault]]:
@@ -62,6 +71,10 @@ class LineParser:
             return {}, [_fault(error.pointer, error.code, error.detail) for error in problem.errors]
         if not isinstance(value, dict):
             return {}, [(None, "not_an_object", "must be an object")]
+        if "resourceType" in value and self._translate_resource is not None:
+            value, resource_faults = self._translate_resource(value)
+            if resource_faults:
+                return value, resource_faults
         row = value if "answers" in value else self._translate_names(value)
         if len(row) < len(value):
             return {}, [
@@ -179,16 +192,17 @@ class NdjsonPiece(NamedTuple):
         )
 
 
-def read_ndjson_pieces(
+def read_ndjson_pieces(  # noqa: PLR0913 - a file, its rulebook and its limits
     stream: BinaryIO,
     loaded: LoadedRulebook,
     names: ColumnNames,
     *,
+    translate_resource: ResourceTranslator | None = None,
     block_bytes: int | None = None,
     record_bytes: int | None = None,
 ) -> Iterator[NdjsonPiece]:
     """Yield the pieces of an NDJSON file. Raises UnusableInputError for a line that is too long."""
-    parser = LineParser(loaded, names)
+    parser = LineParser(loaded, names, translate_resource)
     line_blocks = read_blocks(
         stream, quoted=False, block_bytes=block_bytes or BLOCK_BYTES, record_bytes=record_bytes
     )

@@ -1,7 +1,6 @@
 """Routes that receive, list, read, cancel and erase batches."""
 
 import io
-from collections.abc import Sequence
 from functools import partial
 from typing import Annotated, Any, BinaryIO, Literal, cast
 
@@ -50,14 +49,14 @@ from schemas.text import READABLE, TEXT_RULE
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
-_ShortText = Annotated[str, Field(min_length=1, max_length=80, pattern=READABLE), TEXT_RULE]
+_NameList = Annotated[str | None, Field(max_length=1000, pattern=READABLE), TEXT_RULE]
 KeptColumns = Annotated[
-    list[_ShortText] | None,
-    Query(max_length=20, description="Columns to return with the results, such as a clinic."),
+    _NameList,
+    Query(description="Columns to return with the results, separated by commas: `clinic,visit`."),
 ]
 MissingWords = Annotated[
-    list[_ShortText] | None,
-    Query(max_length=50, description="Words and codes that mean not answered: `NA`, `-99`."),
+    _NameList,
+    Query(description="Words and codes that mean not answered, separated by commas: `NA,-99`."),
 ]
 Delimiter = Annotated[
     str | None, Query(min_length=1, max_length=1, description="The separator of a CSV file.")
@@ -125,7 +124,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
             request._json = [file_format, file.sha256]  # noqa: SLF001
             loaded = rulebooks.find_active(rulebook)
             options = CsvOptions(parse_upload_encoding(request), delimiter, header_line, skip_rows)
-            names = _build_names(loaded, keep or (), missing or (), ignore_unknown=ignore_unknown)
+            names = _build_names(loaded, keep, missing, ignore_unknown=ignore_unknown)
             upload = _Upload(file, file_format, names, loaded, settings, options, explain=explain)
             response = await run_in_threadpool(upload.store, idempotent_request)
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
@@ -251,13 +250,22 @@ class _Upload:
 
 
 def _build_names(
-    loaded: LoadedRulebook, keep: Sequence[str], missing: Sequence[str], *, ignore_unknown: bool
+    loaded: LoadedRulebook, keep: str | None, missing: str | None, *, ignore_unknown: bool
 ) -> ColumnNames:
     """Raises Problem `unusable_file` for a column to keep that the results have."""
     try:
-        return ColumnNames(loaded, keep=keep, missing=missing, ignore_unknown=ignore_unknown)
+        return ColumnNames(
+            loaded,
+            keep=_split_list(keep),
+            missing=_split_list(missing),
+            ignore_unknown=ignore_unknown,
+        )
     except UnusableInputError as error:
         raise Problem("unusable_file", f"The file cannot be used: {error}.") from None
+
+
+def _split_list(text: str | None) -> list[str]:
+    return [part.strip() for part in (text or "").split(",") if part.strip()]
 
 
 def _rulebook_names(catalogue: Catalogue) -> list[str]:
@@ -299,6 +307,7 @@ def _batch_detail(work: Transaction, batch: StoredBatch) -> ScoringBatch:
             "self": path,
             "results": f"{path}/results",
             "problems": f"{path}/problems",
+            "summary": f"{path}/summary",
             "reports": f"{path}/reports",
         },
     )

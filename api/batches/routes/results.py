@@ -13,6 +13,8 @@ from api.auth.request_context import RequestContext
 from api.auth.route_guard import require_scope
 from api.batch_scoring.chunk_scorer import score_frame
 from api.batch_scoring.chunking import compile_rules
+from api.batch_scoring.cohort.cohort_counts import build_cohort
+from api.batch_scoring.cohort.cohort_page import render_cohort_page
 from api.batch_scoring.file_formats import BatchFormat
 from api.batch_scoring.result_stream import MEDIA_TYPES, stream_results
 from api.batches.file_transfer import (
@@ -22,6 +24,7 @@ from api.batches.file_transfer import (
 )
 from api.dependencies import BatchId, CatalogueDep, RequestContextDep
 from api.http.byte_ranges import FileDownload, build_file_response
+from api.http.content_negotiation import negotiate_media_type
 from api.http.error_responses import GUARDED_ERRORS, error_responses
 from api.jobs.score_chunk import find_rulebook
 from api.problems import Problem
@@ -29,7 +32,9 @@ from api.store.batches import batches
 from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import SCORE, StoredBatch
 from api.store.keys.field_encryption import hash_parts
+from api.store.transaction import Transaction
 from schemas.batch_job import BatchProblem
+from schemas.cohort import Cohort
 from scoring.catalogue import Catalogue
 
 FormatSuffix = Annotated[BatchFormat, Path(examples=["csv"])]
@@ -107,6 +112,49 @@ def read_batch_problems(batch: BatchId, context: RequestContextDep) -> Response:
     return StreamingResponse(_problem_lines(context, batch), media_type=MEDIA_TYPES["ndjson"])
 
 
+@router.get(
+    "/{batch}/summary",
+    operation_id="read_batch_summary",
+    response_model=Cohort,
+    responses={
+        200: {"content": {"text/html": {"schema": {"type": "string"}}}},
+        **error_responses(*GUARDED_ERRORS, 404, 406, 409),
+    },
+    summary="Read the cohort of a batch",
+)
+def read_batch_summary(
+    batch: BatchId, request: Request, context: RequestContextDep, rulebooks: CatalogueDep
+) -> Response:
+    """The results as counts, red flags first: JSON, or a page for `Accept: text/html`. Tables by a
+    kept column withhold small counts. Returns 409 until the batch is done.
+    """
+    accept = request.headers.get("accept")
+    media_type = negotiate_media_type(accept, ("application/json", "text/html"), {})
+    if media_type is None:
+        raise Problem("not_acceptable")
+    with context.transaction() as work:
+        stored_batch = batches.find_batch(work, batch, SCORE)
+        _require_done(work, stored_batch)
+        notes = batch_chunks.list_chunk_notes(work, batch)
+        counts = [note["cohort"] for _, note in notes if "cohort" in note]
+        work.audit("read", "batch_results", batch, count=stored_batch.rows)
+    cohort = build_cohort(counts, find_rulebook(rulebooks, stored_batch.rulebook))
+    if media_type == "text/html":
+        return Response(render_cohort_page(cohort), media_type="text/html")
+    return Response(cohort.model_dump_json(), media_type="application/json")
+
+
+def _require_done(work: Transaction, batch: StoredBatch) -> None:
+    """Raise Problem `conflict` if the batch has no results yet, or was cancelled."""
+    state = batches.compute_progress(work, batch).state
+    if state == "cancelled":
+        raise Problem("conflict", "The batch was cancelled, so it has no results.")
+    if state != "done":
+        raise Problem(
+            "conflict", "The batch is not done.", headers={"Retry-After": RETRY_AFTER_SECONDS}
+        )
+
+
 def _send_results(
     request: Request,
     context: RequestContext,
@@ -116,13 +164,7 @@ def _send_results(
 ) -> Response:
     with context.transaction() as work:
         batch = batches.find_batch(work, batch_id, SCORE)
-        state = batches.compute_progress(work, batch).state
-        if state == "cancelled":
-            raise Problem("conflict", "The batch was cancelled, so it has no results.")
-        if state != "done":
-            raise Problem(
-                "conflict", "The batch is not done.", headers={"Retry-After": RETRY_AFTER_SECONDS}
-            )
+        _require_done(work, batch)
         work.audit("read", "batch_results", batch_id, count=batch.rows)
     tag = hash_parts(batch_id.encode(), file_format.encode(), version("nociscreen").encode())[:32]
 

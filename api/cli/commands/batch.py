@@ -35,7 +35,10 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     mapping: Annotated[
         Path | None,
         typer.Option(
-            help='TOML or JSON: "column in the file" = "expected column".', dir_okay=False
+            "--mapping",
+            "--map",
+            help='A mapping file, or a table "column in the file" = "expected column".',
+            dir_okay=False,
         ),
     ] = None,
     format_: Annotated[
@@ -69,6 +72,10 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     summary_json: Annotated[
         Path | None, typer.Option(help="Write the summary to this file.", dir_okay=False)
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(help="Write a page with the counts of the cohort (HTML).", dir_okay=False),
+    ] = None,
     *,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add an explanation for each criterion.")
@@ -83,6 +90,9 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     codebook: Annotated[
         bool, typer.Option("--codebook", help="Write a codebook of the columns and options (CSV).")
     ] = False,
+    results_codebook: Annotated[
+        bool, typer.Option("--results-codebook", help="Write a codebook of the results (CSV).")
+    ] = False,
 ) -> None:
     """Score a file of intakes.
 
@@ -90,17 +100,17 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     input.
     """
     loaded = _load_rulebook(rulebook)
-    if template or codebook:
-        _write_template(loaded, out, codebook=codebook)
+    if template or codebook or results_codebook:
+        _write_description(loaded, out, codebook=codebook, results=results_codebook)
         return
     if source is None or out is None:
         fail("IN and --out are required")
-    from api.batch_scoring.column_names import ColumnNames, load_column_mapping
     from api.batch_scoring.file_formats import UnusableInputError
     from api.batch_scoring.input_files import ReadOptions
     from api.batch_scoring.local_run import BatchRun
     from api.batch_scoring.readers.csv import CsvOptions
     from api.batch_scoring.readers.text_decoding import require_encoding
+    from api.cli.batch_reading import ColumnOptions, build_reading
     from scoring.columns import compile_column_rules
 
     try:
@@ -108,26 +118,25 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         if delimiter is not None and len(delimiter) != 1:
             fail("--delimiter: expected one character")
         options = CsvOptions(found_encoding, delimiter, header_line, skip_rows)
-        _refuse_same_files(source, [out, summary_json], [mapping])
+        _refuse_same_files(source, [out, summary_json, report], [mapping])
         if out != "-" and not Path(out).absolute().parent.is_dir():
-            fail(f"{out} cannot be written_files: its folder does not exist")
-        own_names = load_column_mapping(mapping) if mapping else {}
+            fail(f"{out} cannot be written: its folder does not exist")
+        columns = ColumnOptions(
+            mapping,
+            tuple(name for names in keep or () for name in names.split(",")),
+            tuple(missing or ()),
+            ignore_unknown=ignore_unknown,
+        )
+        names, loaded, read_options = build_reading(loaded, columns, ReadOptions(options, sheet))
         request = BatchRun(
             source,
             out,
             compile_column_rules(loaded),
-            ColumnNames(
-                loaded,
-                own_names,
-                keep=[name for names in keep or () for name in names.split(",")],
-                missing=missing or (),
-                ignore_unknown=ignore_unknown,
-                may_quote=True,
-            ),
+            names,
             explain=explain,
             input_format=format_,
             output_format=output_format,
-            read_options=ReadOptions(options, sheet),
+            read_options=read_options,
             resume=resume,
         )
         summary = _run(request)
@@ -139,8 +148,7 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         print_note("interrupted; continue with --resume")
         raise typer.Exit(INTERRUPTED) from None
     print_summary(summary)
-    if summary_json:
-        _write_file(summary_json, summary.model_dump_json(indent=2))
+    _write_summary(summary, summary_json, report)
     if not summary.is_clean:
         raise typer.Exit(SOME_ROWS_BAD)
 
@@ -190,11 +198,25 @@ def _line_printer() -> "Callable[[RunProgress], None]":
     return on_step
 
 
-def _write_template(loaded: "LoadedRulebook", out: str | None, *, codebook: bool) -> None:
-    from api.batch_scoring.codebook import render_codebook_csv, render_template_csv
+def _write_summary(summary: "BatchSummary", summary_json: Path | None, report: Path | None) -> None:
+    if summary_json:
+        _write_file(summary_json, summary.model_dump_json(indent=2))
+    if report and summary.cohort:
+        from api.batch_scoring.cohort.cohort_page import render_cohort_page
 
-    render = render_codebook_csv if codebook else render_template_csv
-    text = render(loaded.rulebook)
+        _write_file(report, render_cohort_page(summary.cohort))
+
+
+def _write_description(
+    loaded: "LoadedRulebook", out: str | None, *, codebook: bool, results: bool
+) -> None:
+    from api.batch_scoring.codebook import render_codebook_csv, render_template_csv
+    from api.batch_scoring.results_codebook import render_results_codebook_csv
+
+    if results:
+        text = render_results_codebook_csv(loaded)
+    else:
+        text = (render_codebook_csv if codebook else render_template_csv)(loaded.rulebook)
     if out is None or out == "-":
         typer.echo(text, nl=False)
     else:

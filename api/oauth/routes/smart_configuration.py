@@ -5,6 +5,7 @@ from pydantic import BaseModel
 
 from api.auth.client_authentication import TOKEN_PATH
 from api.dependencies import SettingsDep
+from api.http.error_responses import error_responses
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.smart_scopes import PERMISSION_SCOPES, format_scopes
 from api.settings import Settings
@@ -43,6 +44,7 @@ def read_smart_configuration(settings: SettingsDep) -> SmartConfiguration:
 @metadata_router.get(
     "/.well-known/oauth-authorization-server",
     operation_id="read_authorization_server",
+    responses=error_responses(503),
     summary="Read the metadata of the authorization server",
 )
 def read_authorization_server(settings: SettingsDep) -> SmartConfiguration:

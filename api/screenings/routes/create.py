@@ -1,9 +1,13 @@
 """Stores new screenings, and amendments that replace earlier ones."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
+from uuid import uuid4
 
 from fastapi import APIRouter, Body, Query, Response
+from starlette.concurrency import run_in_threadpool
 
+from api.auth.request_context import IdempotentRequest
 from api.auth.route_guard import require_scope
 from api.dependencies import CatalogueDep, IdempotentRequestDep, ScreeningId
 from api.http.error_responses import BODY_ERRORS, error_responses
@@ -19,6 +23,7 @@ from api.screenings.models import (
 from api.store.idempotency import IdempotentResponse
 from api.store.notifications import occasions
 from api.store.screenings import screenings
+from api.store.screenings.screenings import ScoredIntake, SealedScreening
 from api.store.transaction import Transaction
 from schemas.patient import KnownPatient
 from schemas.screening import Screening
@@ -50,7 +55,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         },
         summary="Score an intake and store it",
     )
-    def create(
+    async def create(
         intake: stored_intake_type,
         rulebooks: CatalogueDep,
         idempotent_request: IdempotentRequestDep,
@@ -66,14 +71,27 @@ def build_router(catalogue: Catalogue) -> APIRouter:
                 media_type="application/json",
             )
 
-        def add_screening(work: Transaction) -> IdempotentResponse:
-            screening = screenings.add_screening(work, scored)
+        def announce(work: Transaction, screening: Screening) -> None:
             if needs_alert(rulebooks, screening):
                 occasions.announce_screening(work, screening, is_urgent=True)
             work.audit("create", "screening", screening.id)
+
+        def add_screening(work: Transaction) -> IdempotentResponse:
+            screening = screenings.add_screening(work, scored)
+            announce(work, screening)
             return created_response(screening)
 
-        return idempotent_request.run_once(add_screening)
+        sealed_screening = _seal(idempotent_request, scored)
+        if sealed_screening is None:
+            return await run_in_threadpool(idempotent_request.run_once, add_screening)
+        answer = created_response(sealed_screening.screening, sealed_screening.assessment_json)
+
+        def add_sealed_screening(work: Transaction) -> IdempotentResponse:
+            screenings.insert_sealed_screening(work, sealed_screening)
+            announce(work, sealed_screening.screening)
+            return answer
+
+        return await idempotent_request.run_grouped(add_sealed_screening, add_screening)
 
     @routes.post(
         "/{screening}/amendments",
@@ -105,6 +123,16 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         return idempotent_request.run_once(add_amendment)
 
     return routes
+
+
+def _seal(request: IdempotentRequest, scored: ScoredIntake) -> SealedScreening | None:
+    """Return the screening as it will be stored; None before the organisation's keys are loaded."""
+    store, actor = request.context
+    keys = store.organisation_keys.find_cached_keys(actor.organisation)
+    if keys is None:
+        return None
+    screening = screenings.build_screening(scored, str(uuid4()), actor.id, datetime.now(UTC))
+    return screenings.seal_screening(keys.data.current, screening)
 
 
 def _amended_patient(intake: Intake, original: Screening) -> KnownPatient:

@@ -8,7 +8,7 @@ so that write access to the database does not suffice to forge a row.
 import hmac
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, NamedTuple
@@ -75,15 +75,27 @@ def append_entry(
     session: OrganisationSession, key: AuditKey, act: AuditedAction, at: datetime
 ) -> AuditEntry:
     """Append a row. Locks the end of the chain until the transaction ends: call it last."""
+    return append_entries(session, key, [(act, at)])[0]
+
+
+def append_entries(
+    session: OrganisationSession, key: AuditKey, acts: Sequence[tuple[AuditedAction, datetime]]
+) -> list[AuditEntry]:
+    """Append rows in this order. Locks the end of the chain, as `append_entry` does."""
     head = session.execute(_SELECT_HEAD, {"of": key.organisation}).one()
-    entry = AuditEntry(seq=head.seq + 1, at=at, **dict(act))
-    mac = key.compute_mac(head.mac, entry)
-    row = {"organisation_id": key.organisation, "key_id": key.id, "mac": mac, **dict(entry)}
-    session.insert_row(AuditRow, row)
-    seal = key.compute_seal(entry.seq, mac, "head")
-    end = {"of": key.organisation, "to": entry.seq, "by": key.id, "link": mac, "sealed": seal}
+    mac, entries, rows = head.mac, [], []
+    for seq, (act, at) in enumerate(acts, head.seq + 1):
+        entry = AuditEntry(seq=seq, at=at, **dict(act))
+        mac = key.compute_mac(mac, entry)
+        entries.append(entry)
+        rows.append({"organisation_id": key.organisation, "key_id": key.id, "mac": mac})
+        rows[-1] |= dict(entry)
+    session.insert_rows(AuditRow, rows)
+    last = entries[-1].seq
+    seal = key.compute_seal(last, mac, "head")
+    end = {"of": key.organisation, "to": last, "by": key.id, "link": mac, "sealed": seal}
     session.execute(_UPDATE_HEAD, end)
-    return entry
+    return entries
 
 
 def read_entries(

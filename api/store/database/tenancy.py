@@ -45,6 +45,10 @@ class OrganisationSession(Session):
         """Insert one row. Raises RuntimeError if it belongs to another organisation."""
         self.connection().execute(_insert_statement(table), row)
 
+    def insert_rows(self, table: type[OwnedRow], rows: list[dict[str, Any]]) -> None:
+        """Insert rows. Raises RuntimeError if one belongs to another organisation."""
+        self.connection().execute(_insert_statement(table), rows)
+
 
 @lru_cache
 def _insert_statement(table: type[OwnedRow]) -> Insert:

@@ -7,8 +7,8 @@ to another place cannot be decrypted. Searchable values are stored as keyed hash
 import hashlib
 import hmac
 import unicodedata
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
@@ -58,6 +58,19 @@ class DataKey:
         normalized = "\x00" if value is None else unicodedata.normalize("NFC", value)
         message = f"{self._organisation}\x1f{purpose}\x1f{normalized}"
         return hmac.digest(self._hash_key, message.encode(), "sha256")
+
+    def encrypt_columns(
+        self, table: str, row_name: str, plaintexts: Mapping[str, bytes]
+    ) -> dict[str, Any]:
+        """Return these columns of a row, encrypted, and the id of this key."""
+        return {"key_id": self.id} | {
+            column: self.encrypt(FieldLocation(table, column, row_name), plaintext)
+            for column, plaintext in plaintexts.items()
+        }
+
+    def hash_columns(self, values: Mapping[str, str | None]) -> dict[str, bytes]:
+        """Return the keyed hash of each value, for the search column of that name."""
+        return {name: self.compute_keyed_hash(name, value) for name, value in values.items()}
 
     def _build_associated_data(self, location: FieldLocation) -> bytes:
         return "\x1f".join((self._organisation, *location)).encode()

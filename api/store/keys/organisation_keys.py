@@ -50,6 +50,11 @@ class OrganisationKeys:
             self._cache[organisation] = cached
         return cached[1]
 
+    def find_cached_keys(self, organisation: str) -> UnwrappedKeys | None:
+        """Return the keys as last loaded, for what is checked again when it is stored."""
+        cached = self._cache.get(organisation)
+        return cached and cached[1]
+
     def add_key(
         self, session: Session, organisation: str, kind: str, at: datetime
     ) -> OrganisationKeyRow:

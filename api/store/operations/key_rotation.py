@@ -102,7 +102,7 @@ def _keyed_hashes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[
         case tables.ScreeningRow():
             assessment = screenings.decrypt_assessment(work, row)
             patient = screenings.decrypt_patient(work, row)
-            return screenings.compute_indexes(work, patient, assessment)
+            return screenings.compute_indexes(work.data_keys.current, patient, assessment)
         case tables.LegalHoldRow():
             return legal_holds.compute_indexes(work, legal_holds.decrypt_content(work, row))
         case tables.LinkRow():

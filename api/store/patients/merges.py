@@ -101,7 +101,7 @@ def _encrypt_again(work: Transaction, row: ScreeningRow, patient: KnownPatient) 
     }
     plaintexts["patient"] = patient.model_dump_json(exclude_none=True).encode()
     plaintexts["context"] = _drop_fhir_subject(plaintexts["context"])
-    indexes = screenings.compute_indexes(work, patient, assessment)
+    indexes = screenings.compute_indexes(work.data_keys.current, patient, assessment)
     work.encrypt_row(row, plaintexts, indexes)
     work.session.flush()
 

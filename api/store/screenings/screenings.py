@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from api.store.database.tables import EnteredInErrorRow, ScreeningRow
 from api.store.deliveries import follow_ups
 from api.store.errors import ConflictError, NotFoundError
+from api.store.keys.field_encryption import DataKey, DecryptionError
 from api.store.screenings import acknowledgements, events
 from api.store.screenings.acknowledgements import FlagAction
 from api.store.transaction import Transaction
@@ -55,32 +56,57 @@ def add_screening(
 ) -> Screening:
     """Store a screening and return it. Raises ConflictError for a used id or replacement."""
     screening_id = requested_id or str(uuid4())
-    assessment = intake.assessment
     screening = build_screening(intake, screening_id, work.actor.id, work.now, replaces)
+    insert_sealed_screening(work, seal_screening(work.data_keys.current, screening))
+    return screening
+
+
+class SealedScreening(NamedTuple):
+    """A screening as it will be stored: its row, and its assessment as bytes."""
+
+    screening: Screening
+    row: Mapping[str, Any]
+    assessment_json: bytes
+
+
+def seal_screening(key: DataKey, screening: Screening) -> SealedScreening:
+    """Encrypt a screening that is not stored yet; this needs no transaction."""
+    assessment = screening.assessment
+    assessment_json = assessment.model_dump_json(by_alias=True).encode()
     plaintexts = {
-        "patient": intake.patient.model_dump_json(exclude_none=True).encode(),
-        "context": intake.context.model_dump_json(exclude_none=True).encode(),
-        "answers": json.dumps(intake.answers, ensure_ascii=False).encode(),
-        "assessment": zlib.compress(assessment.model_dump_json(by_alias=True).encode(), 1),
+        "patient": screening.patient.model_dump_json(exclude_none=True).encode(),
+        "context": screening.context.model_dump_json(exclude_none=True).encode(),
+        "answers": json.dumps(screening.answers, ensure_ascii=False).encode(),
+        "assessment": zlib.compress(assessment_json, 1),
         "line": encode_line(assessment),
     }
     row = {
-        "id": screening_id,
-        "created_at": work.now,
+        "id": screening.id,
+        "created_at": screening.created_at,
         **screening.origin.model_dump(),
         "rulebook": assessment.rulebook,
         "rulebook_sha256": assessment.rulebook_sha256,
-        "replaces": replaces,
-        **compute_indexes(work, intake.patient, assessment),
+        "replaces": screening.replaces,
+        **compute_indexes(key, screening.patient, assessment),
+        **key.encrypt_columns("screening", screening.id, plaintexts),
     }
+    return SealedScreening(screening, row, assessment_json)
+
+
+def insert_sealed_screening(work: Transaction, sealed_screening: SealedScreening) -> None:
+    """Store a sealed screening. Raises ConflictError as `add_screening` does.
+
+    Raises DecryptionError if the data key was rotated since: no row may be stored under an old one.
+    """
+    if sealed_screening.row["key_id"] != work.current_key_id:
+        raise DecryptionError("the data key was rotated since the screening was sealed")
     try:
-        work.insert(ScreeningRow, row, **plaintexts)
+        work.insert(ScreeningRow, sealed_screening.row)
     except IntegrityError:
         raise ConflictError(
             "The screening has already been amended, its id is taken, or it was erased."
         ) from None
-    work.stored_statuses.append(assessment.status)
-    return screening
+    work.stored_statuses.append(sealed_screening.screening.assessment.status)
 
 
 def build_screening(
@@ -189,15 +215,17 @@ def derive_state(*, replaced: bool, in_error: bool) -> ScreeningState:
 
 
 def compute_indexes(
-    work: Transaction, patient: KnownPatient, assessment: Assessment
+    key: DataKey, patient: KnownPatient, assessment: Assessment
 ) -> dict[str, bytes]:
     """Return the keyed hashes that a screening is searched by."""
-    return work.hash_columns(
-        patient_index=patient.reference,
-        system_index=patient.system,
-        status_index=assessment.status,
-        tier_index=assessment.safety.tier,
-        band_index=find_band(assessment),
+    return key.hash_columns(
+        {
+            "patient_index": patient.reference,
+            "system_index": patient.system,
+            "status_index": assessment.status,
+            "tier_index": assessment.safety.tier,
+            "band_index": find_band(assessment),
+        }
     )
 
 

@@ -174,7 +174,7 @@ class TestResults:
             "row_id,clinic,x,age_years,pain_duration_months,rf_spine_and_nerves\n\n"
             "a,north,1,44,-99,none\na,south,1,44,-99,saddle_numbness\nb,south,1,NA,60,x\n"
         )
-        query = "?ignore_unknown=true&keep=clinic&missing=NA&missing=-99"
+        query = "?ignore_unknown=true&keep=clinic&missing=NA,-99"
         batch = complete_batch(kept_client, text, query)
         assert (batch["columns_left_out"], batch["blank_lines"]) == (1, 1)
         notices = {notice["code"]: notice["first_rows"] for notice in batch["notices"]}
@@ -185,6 +185,23 @@ class TestResults:
         table = results(kept_client, batch)
         assert table["clinic"].to_list() == ["north", "south", "south"]
         assert table["tier"].to_list() == ["not_all_asked", "T0", None]
+
+    def test_the_summary_counts_the_results_as_json_and_as_a_page(self, kept_client):
+        text = "clinic,age_years,rf_spine_and_nerves\nnorth,44,none\nsouth,44,saddle_numbness\n"
+        batch = send(kept_client, text, "?keep=clinic")
+        assert kept_client.get(batch["links"]["summary"]).status_code == 409
+        path = complete_batch(kept_client, text, "?keep=clinic")["links"]["summary"]
+        cohort = kept_client.get(path).json()
+        tables = {table["id"]: table["counts"] for table in cohort["tables"]}
+        assert [(count["id"], count["rows"]) for count in tables["tier"]] == [
+            ("T0", 1),
+            ("not_all_asked", 1),
+        ]
+        counts = cohort["cross_tables"][0]["rows"][0]["counts"]
+        assert {count["rows"] for count in counts} == {None, 0}
+        page = kept_client.get(path, headers={"Accept": "text/html"})
+        assert page.headers["content-type"].startswith("text/html")
+        assert "1 rows have red flags" in page.text
 
     def test_problems_and_results_are_utf_8(self, kept_client):
         batch = complete_batch(

@@ -1,0 +1,134 @@
+"""Reads files by a mapping: the columns of another tool become answers, row by row."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from api.batch_scoring.column_names import ColumnNames, HeaderMatch
+from api.batch_scoring.file_formats import UnusableInputError, join_first
+from api.batch_scoring.mapping.cell_parser import (
+    UNANSWERED,
+    AnswerParser,
+    CellError,
+    build_cell_rules,
+)
+from api.batch_scoring.mapping.mapping_file import ImportMapping
+from api.batch_scoring.readers.base import FilePiece, ParsedRows, build_faults_frame
+from api.batch_scoring.readers.ndjson import COLUMN_TYPES
+from schemas.batch import LIST_SEPARATOR, PASSTHROUGH_COLUMNS, PATIENT_REFERENCE, ROW_ID
+from scoring.columns.expected_values import FAULT_CODES
+from scoring.compiled_rulebook import LoadedRulebook
+
+
+class MappedNames(ColumnNames):
+    """The columns of a file that a mapping reads, by the names that they have there."""
+
+    def __init__(
+        self, loaded: LoadedRulebook, mapping: ImportMapping, *, ignore_unknown: bool = False
+    ) -> None:
+        super().__init__(loaded, keep=mapping.keep, may_quote=True)
+        self.questions = {}
+        self.ignore_unknown = ignore_unknown or mapping.ignore_rest
+        self._uses = mapping.column_uses
+        self.uses = {name: use for name, use in self._uses.items() if use != "ignored"}
+
+    def is_known(self, name: str) -> bool:
+        """Return whether the mapping contains a column of this name."""
+        return name in self._uses
+
+    def match_header(self, header: Sequence[str]) -> HeaderMatch:
+        """Return the columns to read. Raises UnusableInputError."""
+        faults = [f"column {name!r} is not in the file" for name in self.uses if name not in header]
+        unknown = [name for name in header if name and name not in self._uses]
+        if unknown and not self.ignore_unknown:
+            faults += [
+                f"column {name!r} is not in the mapping: map it, or list it under `ignore`"
+                for name in unknown
+            ]
+        faults += [f"column {name!r} occurs twice" for name in self.uses if header.count(name) > 1]
+        if faults:
+            raise UnusableInputError(join_first(faults))
+        columns = {place: name for place, name in enumerate(header) if name in self.uses}
+        return HeaderMatch(columns, tuple(name for name in header if name not in self.uses))
+
+
+class RowMapper:
+    """Turns the cells of a row into answers."""
+
+    def __init__(self, loaded: LoadedRulebook, mapping: ImportMapping) -> None:
+        self._mapping = mapping
+        self._questions = loaded.questions
+        rules = build_cell_rules(mapping, loaded)
+        self._parsers = [
+            (question, AnswerParser(question, loaded.questions[question.id], rules))
+            for question in mapping.question
+        ]
+        self.schema = pl.Schema(
+            {name: pl.String() for name in (*PASSTHROUGH_COLUMNS, *mapping.keep)}
+            | {name: COLUMN_TYPES[question.kind] for name, question in loaded.questions.items()}
+        )
+
+    def map_rows(self, source_rows: ParsedRows) -> ParsedRows:
+        """Return the rows as answers, typed. A row that the reader refused has none."""
+        frame = source_rows.frame.with_columns(pl.all().cast(pl.String).fill_null(""))
+        faulty_rows = set(source_rows.faults["row"])
+        rows, faults = [], []
+        for place, row in enumerate(frame.iter_rows(named=True)):
+            answers, row_faults = ({}, []) if place in faulty_rows else self.map_row(row)
+            rows.append(answers)
+            faults += [(place, *fault) for fault in row_faults]
+        columns = {name: [row.get(name) for row in rows] for name in self.schema}
+        return source_rows._replace(
+            frame=pl.DataFrame(columns, schema=self.schema, strict=False),
+            faults=pl.concat([source_rows.faults, build_faults_frame(faults)]),
+        )
+
+    def map_row(
+        self, row: Mapping[str, str]
+    ) -> tuple[dict[str, Any], list[tuple[str | None, str, str]]]:
+        """Return the answers and identifiers of a row, and its faults by column."""
+        mapping = self._mapping
+        answers: dict[str, Any] = {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in mapping.constants.items()
+        }
+        faults: list[tuple[str | None, str, str]] = []
+        for question, parser in self._parsers:
+            try:
+                answer = parser.parse(row)
+            except CellError as error:
+                code = FAULT_CODES[self._questions[question.id].kind]
+                expected = str(error).replace("expected ", "must be ", 1)
+                faults.append((question.column_names[0], code, expected))
+                continue
+            if answer is not UNANSWERED:
+                answers[question.id] = answer
+        names = [row[column].strip() for column in mapping.row_columns]
+        identifiers = {
+            ROW_ID: LIST_SEPARATOR.join(names) or None,
+            PATIENT_REFERENCE: row[mapping.patient].strip() or None if mapping.patient else None,
+        }
+        kept_cells = {name: row[name] or None for name in mapping.keep}
+        return ({} if faults else answers) | identifiers | kept_cells, faults
+
+
+class MappedPiece(NamedTuple):
+    """A piece of a file whose rows are mapped."""
+
+    piece: FilePiece
+    mapper: RowMapper
+
+    @property
+    def input_bytes(self) -> int:
+        """The bytes of input that the piece covers."""
+        return self.piece.input_bytes
+
+    @property
+    def content(self) -> bytes:
+        """The input that the piece covers."""
+        return self.piece.content
+
+    def parse_rows(self) -> ParsedRows:
+        """Parse the answers, typed. Raises UnusableInputError."""
+        return self.mapper.map_rows(self.piece.parse_rows())

@@ -1,0 +1,125 @@
+"""`nociscreen map` suggests mappings that can be used, and shows what a mapping makes of a file."""
+
+import tomllib
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from api.batch_scoring.mapping.mapping_file import load_mapping
+from api.cli import main
+from api.importing.samples import list_sample_mappings
+from scoring.catalogue import load_catalogue
+from scoring.translations import translate_rulebook
+
+LOADED = load_catalogue().find_active("nociplastic")
+EXPORTS = Path(__file__).parents[2] / "importing"
+DICTIONARY = """\
+"Variable / Field Name","Field Type","Field Label","Choices, Calculations, OR Slider Labels"
+age,text,"Age (years)",
+sites,checkbox,"Painful areas","0, None of these | 1, Neck | 3, Lower back | 4, Left shoulder"
+extent,radio,"Extent of the pain","1, One small spot | 2, An area"
+"""
+
+
+def nociscreen(*words: object):
+    return CliRunner().invoke(main, [*map(str, words)])
+
+
+def write(folder: Path, name: str, text: str) -> Path:
+    file = folder / name
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def suggest(folder: Path, file: Path, *words: object) -> Path:
+    outcome = nociscreen("map", "suggest", file, *words)
+    assert outcome.exit_code == 0, outcome.stderr
+    return write(folder, "map.toml", outcome.stdout)
+
+
+def test_the_template_is_suggested_whole_and_gives_the_same_results(tmp_path):
+    header = nociscreen("batch", "--template").stdout.strip().split(",")
+    cells = {"row_id": "a", "patient_reference": "P1", "age_years": "44", "fatigue": "yes",
+             "pain_sites": "neck|face", "pain_extent": "area"}  # fmt: skip
+    row = ",".join(cells.get(name, "") for name in header)
+    source = write(tmp_path, "in.csv", f"{','.join(header)}\n{row}\n")
+    mapping = suggest(tmp_path, source)
+    assert {it.id for it in load_mapping(mapping, load_catalogue())[0].question} == {
+        *LOADED.questions
+    }
+    check = nociscreen("map", "check", source, "--map", mapping)
+    assert (check.exit_code, "1 rows, 0 refused, 0 without answers" in check.stdout) == (0, True)
+    plain, mapped = tmp_path / "plain.csv", tmp_path / "mapped.csv"
+    assert nociscreen("batch", source, "-o", plain).exit_code == 0
+    assert nociscreen("batch", source, "--map", mapping, "-o", mapped).exit_code == 0
+    assert mapped.read_bytes() == plain.read_bytes()
+
+
+@pytest.mark.parametrize("language", ["en", "de", "es"])
+def test_labels_in_every_language_are_found(tmp_path, language):
+    book = LOADED.rulebook if language == "en" else translate_rulebook(LOADED, language)
+    labels = {question.label: question.id for question in book.question}
+    unique = [it for it in labels if sum(it == q.label for q in book.question) == 1]
+    header = ",".join(f'"{label}"' for label in unique)
+    source = write(tmp_path, "in.csv", f'"Number",{header}\n1{"," * len(unique)}\n')
+    table = tomllib.loads(suggest(tmp_path, source).read_text(encoding="utf-8"))
+    assert {it["column"]: it["id"] for it in table["question"]} == {
+        label: labels[label] for label in unique
+    }
+
+
+def test_a_data_dictionary_names_options_and_doubtful_matches_are_comments(tmp_path):
+    dictionary = write(tmp_path, "dictionary.csv", DICTIONARY)
+    columns = "record_id,redcap_event_name,age,sites___0,sites___1,sites___3,sites___4,extent,zzz"
+    source = write(tmp_path, "in.csv", f"{columns}\n1,e,44,0,1,0,0,2,x\n")
+    mapping = suggest(tmp_path, source, "--dictionary", dictionary)
+    table = tomllib.loads(mapping.read_text(encoding="utf-8"))
+    questions = {it["id"]: it for it in table["question"]}
+    assert questions["pain_sites"]["columns"] == {
+        "sites___1": "neck", "sites___3": "lower_back", "sites___4": "shoulder_left",
+    }  # fmt: skip
+    assert questions["pain_sites"]["none_column"] == "sites___0"
+    assert questions["pain_extent"]["values"] == {"1": "spot", "2": "area"}
+    assert (table["row"], table["ignore"]) == (["record_id", "redcap_event_name"], ["zzz"])
+    unknown = write(tmp_path, "in.csv", "record_id,age,sites___1,sites___9\n1,44,1,0\n")
+    text = suggest(tmp_path, unknown, "--dictionary", dictionary).read_text(encoding="utf-8")
+    assert "# no option was found for: sites___9" in text
+    assert [it["id"] for it in tomllib.loads(text)["question"]] == ["age_years"]
+
+
+@pytest.mark.parametrize("tool", sorted(list_sample_mappings()))
+def test_a_batch_reads_each_export_by_the_mapping_that_import_uses(tmp_path, tool):
+    source, mapping = EXPORTS / f"{tool}.csv", list_sample_mappings()[tool]
+    out = tmp_path / "out.parquet"
+    assert nociscreen("batch", source, "--map", mapping, "-o", out).exit_code == 0
+    results = pl.read_parquet(out)
+    dry_run = nociscreen("import", source, "--map", mapping, "--dry-run")
+    assert f"{results.height} valid, 0 duplicate, 0 invalid" in dry_run.stdout
+    assert results["status"].null_count() == 0
+    assert results["patient_reference"].null_count() == 0
+
+
+def test_a_check_says_what_is_refused_repeated_left_out_or_never_asked(tmp_path):
+    mapping = write(
+        tmp_path,
+        "map.toml",
+        'source = "x"\nrulebook = "nociplastic"\nrow = ["id", "visit"]\nignore = ["note"]\n'
+        'missing = ["NA"]\n[[question]]\nid = "age_years"\ncolumn = "age"\n'
+        '[[question]]\nid = "rf_general"\ncolumn = "flags"\n',
+    )
+    source = write(
+        tmp_path,
+        "in.csv",
+        "id,visit,age,flags,note\n1,a,44,none,SECRET\n1,a,45,none,\n1,b,NA,SECRET,\n2,a,999,,\n",
+    )
+    outcome = nociscreen("map", "check", source, "--map", mapping)
+    assert outcome.exit_code == 1
+    lines = [" ".join(line.split()) for line in outcome.stdout.splitlines()]
+    assert "age answers age_years 4 1 75% of rows" in lines
+    assert "flags answers rf_general 3 1 50% of rows" in lines
+    assert "4 rows, 2 refused, 0 without answers" in lines
+    assert any(line.startswith("1 rows have a row_id that occurred before") for line in lines)
+    assert any("that no column answers: " in line and "rf_spine" in line for line in lines)
+    assert "SECRET" not in outcome.stdout

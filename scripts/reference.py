@@ -139,8 +139,8 @@ def describe_settings() -> Iterator[str]:
         "`NOCISCREEN_TOKEN_SECONDS=120` for `token_seconds`. All are optional. A TOML file, named "
         "by `NOCISCREEN_SETTINGS_FILE`, may hold them too, under the names of this page "
         "(`token_seconds = 120`); a variable overrides the file. An unknown name in either is "
-        "refused with the nearest setting. A file with secrets must be readable by the service's "
-        "user alone.",
+        "refused with the nearest setting. Let the service's user and group alone read a file with "
+        "secrets.",
     )
     yield ""
     for name, field in Settings.model_fields.items():

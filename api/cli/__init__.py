@@ -49,8 +49,8 @@ main = typer.Typer(
 )
 
 
-def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes the option
-    if requested:
+def _print_version(*, is_asked: bool) -> None:
+    if is_asked:
         from importlib.metadata import version
 
         typer.echo(f"nociscreen {version('nociscreen')}")
@@ -58,16 +58,19 @@ def _print_version(requested: bool) -> None:  # noqa: FBT001 - Typer passes the 
 
 
 @main.callback()
-def _options(
+def read_common_options(
     *,
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version",
+            is_eager=True,
+            callback=lambda is_asked: _print_version(is_asked=is_asked),
+            help="Print the release and exit.",
         ),
     ] = False,
 ) -> None:
-    del version
+    """Screening for nociplastic pain: decision support for clinicians, never a diagnosis."""
 
 
 main.command()(batch.batch)

@@ -20,7 +20,7 @@ def open_existing_store(settings: Settings) -> Store | None:
     """
     if settings.database_url is None and not settings.database_file.exists():
         return None
-    ring = open_key_ring(settings)
+    ring = open_key_ring(settings, may_create=False)
     database = open_database(settings, ring)
     try:
         databases.require_row_level_security(database)

@@ -35,7 +35,8 @@ OF_RULEBOOKS = (
     "/fhir/Questionnaire/",
 )
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
-         "definition": "QuestionnaireResponse-score", "code": "invalid_request", "service": "nociplastic"}  # fmt: skip
+         "definition": "QuestionnaireResponse-score", "code": "invalid_request",
+         "service": "nociplastic"}  # fmt: skip
 BINARY = {
     "application/pdf",
     "application/vnd.apache.parquet",

@@ -10,7 +10,6 @@ from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from api import problems
 from api.admin import routes as admin
 from api.audit import routes as audit
 from api.auth.external_tokens import ExternalTokenVerifier
@@ -27,6 +26,7 @@ from api.fhir import routes as fhir
 from api.fhir.elements import FHIR_JSON
 from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
+from api.http import problem_responses
 from api.http.compression import JsonCompression
 from api.http.cors import CrossOriginMiddleware
 from api.http.error_conversion import respond_to_store_error
@@ -36,6 +36,7 @@ from api.http.rate_limit import RateLimiter
 from api.oauth import routes as oauth
 from api.outbound.bulkhead import Bulkhead
 from api.patients import routes as patients
+from api.problems import Problem
 from api.score import routes as score
 from api.screenings import routes as screenings
 from api.security.access_tokens import AccessTokens
@@ -112,10 +113,10 @@ def create_app(
     app.router.routes.extend(route for router in _routers(rules) for route in router.routes)
 
     app.router.middleware_stack = ExactPaths(app.router, BUSY_OPERATIONS)
-    app.add_exception_handler(problems.Problem, problems.respond_to_problem)
+    app.add_exception_handler(Problem, problem_responses.respond_to_problem)
     app.add_exception_handler(StoreError, respond_to_store_error)
-    app.add_exception_handler(RequestValidationError, problems.respond_to_validation_error)
-    app.add_exception_handler(HTTPException, problems.respond_to_http_error)
+    app.add_exception_handler(RequestValidationError, problem_responses.respond_to_validation_error)
+    app.add_exception_handler(HTTPException, problem_responses.respond_to_http_error)
     app.add_middleware(
         CrossOriginMiddleware,
         hooks_origins=settings.cds_hooks_origins,

@@ -5,7 +5,8 @@ from typing import cast
 from fastapi import Request
 from fastapi.responses import JSONResponse
 
-from api.problems import FieldError, Problem, send_problem
+from api.http.problem_responses import send_problem
+from api.problems import FieldError, Problem
 from api.store import errors
 
 CLIENT_ERRORS = (Problem, errors.StoreError)

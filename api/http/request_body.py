@@ -9,8 +9,9 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Request
 from fastapi.concurrency import run_in_threadpool
 
-from api.problems import FieldError, Problem
-from api.security.strict_json import MAX_MEMBERS, StrictJsonError, decode_json
+from api.http.json_body import parse_json
+from api.problems import Problem
+from api.security.strict_json import MAX_MEMBERS
 from api.settings import Settings
 
 
@@ -57,15 +58,6 @@ async def read_json(
     else:
         value = await run_in_threadpool(parse_json, body, MAX_MEMBERS * times)
     request._json = value  # noqa: SLF001 - where Starlette caches the value
-
-
-def parse_json(body: bytes, max_members: int = MAX_MEMBERS) -> Any:
-    """Return the JSON value of the body. Raises Problem `malformed_json`."""
-    try:
-        return decode_json(body, max_members)
-    except StrictJsonError as error:
-        fault = FieldError(pointer=error.pointer, code=error.code, detail=error.detail)
-        raise Problem("malformed_json", errors=[fault]) from None
 
 
 async def read_form_fields(

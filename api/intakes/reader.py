@@ -4,10 +4,10 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from api.http.request_body import parse_json
+from api.http.json_body import parse_json
 from api.intakes.models import intake_union
 from api.problems import build_body_problem
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from schemas.patient import KnownPatient
 from schemas.screening import ScreeningContext, ScreeningSource
 from scoring.answer_changes import load_carrier

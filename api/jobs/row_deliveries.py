@@ -9,7 +9,7 @@ from api.store.deliveries import outbox
 from api.store.deliveries.outbox import NewDelivery
 from api.store.errors import NotFoundError
 from api.store.screenings import screenings
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.batch import RowProblem
 from schemas.profile import Profile

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from api.intakes.rescoring import Rescoring
 from api.store.idempotency import IdempotentResponse
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from schemas.assessment import Assessment
 from schemas.base import FrozenModel, Many
 from schemas.patient import KnownPatient

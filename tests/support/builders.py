@@ -30,7 +30,7 @@ from api.store.operations.startup import open_store
 from api.store.patients import legal_holds, merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import issued_reports, screenings
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 from schemas.form_settings import FormSettings

@@ -13,7 +13,7 @@ from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import describe_unknown, join_first
 from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
 from api.batch_scoring.readers.record_blocks import RecordBlock, read_blocks
-from api.http.request_body import parse_json
+from api.http.json_body import parse_json
 from api.intakes.models import build_intake_model
 from api.problems import Problem, build_validation_problem
 from schemas.batch import PASSTHROUGH_COLUMNS, PATIENT_REFERENCE

@@ -11,7 +11,7 @@ from api.cli.context import build_operator, fail, open_configured_store, print_n
 
 if TYPE_CHECKING:
     from api.importing.csv_reader import ColumnUse, ImportProblem, ImportReader, ImportRow
-    from api.store.screenings.screenings import ScoredIntake
+    from api.store.screenings.scored_intake import ScoredIntake
     from api.store.transaction import Transaction
     from scoring.compiled_rulebook import LoadedRulebook
 

@@ -45,7 +45,7 @@ from api.store.errors import ConflictError, NotFoundError
 from api.store.idempotency import IdempotentResponse
 from api.store.notifications import occasions
 from api.store.screenings import screenings
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from api.store.screenings.versions import list_versions
 from api.store.transaction import Transaction
 from schemas.screening import Screening

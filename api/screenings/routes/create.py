@@ -23,7 +23,8 @@ from api.screenings.models import (
 from api.store.idempotency import IdempotentResponse
 from api.store.notifications import occasions
 from api.store.screenings import screenings
-from api.store.screenings.screenings import ScoredIntake, SealedScreening
+from api.store.screenings.scored_intake import ScoredIntake
+from api.store.screenings.screenings import SealedScreening
 from api.store.transaction import Transaction
 from schemas.patient import KnownPatient
 from schemas.screening import Screening

@@ -14,7 +14,7 @@ from api.problems import FieldError, Problem
 from api.screenings.models import SCREENINGS_PATH, RescoredScreening, rescored_response
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings import rescorings, screenings
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel
 from schemas.rescoring import RescoredAnswers

@@ -6,7 +6,7 @@ from sqlmodel import col
 from api.store.database.tables import ImportedRow
 from api.store.errors import ConflictError
 from api.store.screenings import screenings
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.screening import Screening
 

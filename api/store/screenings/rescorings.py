@@ -8,7 +8,7 @@ from api.store.database.tables import RescoringRow, ScreeningRow
 from api.store.errors import ConflictError
 from api.store.screenings import screenings
 from api.store.screenings.conditions import IS_IN_FORCE
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.screening import Screening
 

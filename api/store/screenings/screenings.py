@@ -20,6 +20,7 @@ from api.store.errors import ConflictError, NotFoundError
 from api.store.keys.field_encryption import DataKey, DecryptionError
 from api.store.screenings import acknowledgements, events
 from api.store.screenings.acknowledgements import FlagAction
+from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.assessment import Assessment
 from schemas.patient import KnownPatient, parse_stored_patient
@@ -35,16 +36,6 @@ from schemas.screening import (
 from schemas.text import accept_stored_text
 
 SOFTWARE_VERSION = version("nociscreen")
-
-
-class ScoredIntake(NamedTuple):
-    """A scored intake that is to be stored as a screening."""
-
-    patient: KnownPatient
-    context: ScreeningContext
-    answers: Mapping[str, Any]
-    assessment: Assessment
-    means: ScreeningSource = "api"
 
 
 def add_screening(

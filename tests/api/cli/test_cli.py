@@ -40,6 +40,20 @@ def test_score_reads_standard_input_and_a_flat_object():
     assert json.loads(process.stdout) == json.loads(run("score", INTAKE).stdout)
 
 
+@pytest.mark.parametrize("words", [["--help"], ["score", str(EXAMPLES / "widespread_pain.json")]])
+def test_a_command_without_a_service_starts_without_its_libraries(words):
+    program = (
+        "import sys; from api.cli import main; main(sys.argv[1:], standalone_mode=False); "
+        "print(*{name.partition('.')[0] for name in sys.modules}, file=sys.stderr)"
+    )
+    completed = subprocess.run(
+        [sys.executable, "-c", program, *words], capture_output=True, text=True, check=True
+    )
+    heavy = {"fastapi", "starlette", "sqlalchemy", "polars", "weasyprint", "dbos", "cryptography"}
+    assert heavy & set(completed.stderr.split()) == set()
+    assert completed.stdout
+
+
 def test_score_prints_a_table():
     process = run("score", EXAMPLES / "red_flag.json", "--table")
     assert process.returncode == 0

@@ -16,7 +16,7 @@ from support.commands import (
 from api.store.database.tables import ScreeningRow
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings
-from api.store.screenings.screenings import ScoredIntake
+from api.store.screenings.scored_intake import ScoredIntake
 from schemas.patient import Clinician
 from schemas.screening import Screening, ScreeningContext
 

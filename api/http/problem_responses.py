@@ -1,0 +1,66 @@
+"""Responds to problems, and to the errors of FastAPI, as an application's exception handlers do."""
+
+from difflib import get_close_matches
+from typing import cast
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from fastapi.routing import iter_route_contexts
+from starlette.exceptions import HTTPException
+
+from api.problems import Problem, build_validation_problem
+
+MAX_PATH_LENGTH = 120
+"""The part of an unknown path that is compared with the known ones."""
+
+
+def send_problem(request: Request, problem: Problem) -> JSONResponse:
+    """Return the response to a problem, and note its code for the metrics."""
+    request.state.problem = problem.code
+    return problem.build_response(getattr(request.state, "request_id", None))
+
+
+async def respond_to_problem(request: Request, problem: Exception) -> JSONResponse:
+    """Return the response to a Problem."""
+    return send_problem(request, cast("Problem", problem))
+
+
+async def respond_to_http_error(request: Request, error: Exception) -> JSONResponse:
+    """Return the response to an error of the framework: unknown path, wrong method."""
+    http_error = cast("HTTPException", error)
+    code = {404: "unknown_address", 405: "method_not_allowed", 413: "too_large"}.get(
+        http_error.status_code, "malformed_request"
+    )
+    headers = http_error.headers
+    if code == "method_not_allowed":
+        headers = {"Allow": _list_allowed_methods(request)}
+    detail = _describe_unknown_address(request) if code == "unknown_address" else None
+    return send_problem(request, Problem(code, detail, headers=headers))
+
+
+def _list_allowed_methods(request: Request) -> str:
+    """List the methods of every route of the path: the framework names those of the first only."""
+    path = getattr(request.scope.get("route"), "path", request.url.path)
+    routes = [route for route in iter_route_contexts(request.app.routes) if route.path == path]
+    methods = {method for route in routes for method in route.methods or ()}
+    return ", ".join(sorted(methods | {"HEAD"} if "GET" in methods else methods))
+
+
+def _describe_unknown_address(request: Request) -> str:
+    """Name the declared path nearest to the one that was asked for, and where all are listed."""
+    path = request.url.path[:MAX_PATH_LENGTH]
+    paths = sorted({route.path or "" for route in iter_route_contexts(request.app.routes)})
+    nearest = get_close_matches(path, paths, n=1, cutoff=0.8)
+    question = f"; did you mean `{nearest[0]}`?" if nearest else "."
+    catalogue = "/fhir/metadata" if path.startswith("/fhir/") else "/openapi.json"
+    return f"There is no such address here{question} {catalogue} lists what there is."
+
+
+async def respond_to_validation_error(request: Request, error: Exception) -> JSONResponse:
+    """Return the response to an invalid body or parameter: every fault, no value."""
+    invalid = cast("RequestValidationError", error)
+    body_field = getattr(request.scope.get("route"), "body_field", None)
+    annotation = body_field and body_field.field_info.annotation
+    problem = build_validation_problem(invalid.errors(), invalid.body, annotation)
+    return send_problem(request, problem)

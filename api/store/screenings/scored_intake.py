@@ -1,0 +1,18 @@
+"""An intake with its assessment, before it is stored."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from schemas.assessment import Assessment
+from schemas.patient import KnownPatient
+from schemas.screening import ScreeningContext, ScreeningSource
+
+
+class ScoredIntake(NamedTuple):
+    """A scored intake that is to be stored as a screening."""
+
+    patient: KnownPatient
+    context: ScreeningContext
+    answers: Mapping[str, Any]
+    assessment: Assessment
+    means: ScreeningSource = "api"

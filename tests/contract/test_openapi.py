@@ -248,7 +248,7 @@ def test_what_is_not_to_be_kept_is_answered_in_the_shape_of_its_example(client):
 
 
 def test_every_question_stands_in_the_document():
-    answers = DOCUMENT["components"]["schemas"]["NociplasticAnswers_1_0_0"]["properties"]
+    answers = DOCUMENT["components"]["schemas"]["NociplasticAnswersV1"]["properties"]
     assert len(answers) == 69
     assert answers["pain_symmetric"]["description"].startswith("Is the pain in the same place")
 

@@ -90,6 +90,7 @@ _OTHER_CODES = {
     "not_possible": "the options do not fit together",
     "unknown": "there is nothing of this name",
     "unknown_value": "no row has this value",
+    "search_parameter": "the search parameter, its modifier or its value is not supported",
 }
 """The codes that do not come from pydantic; what they mean, for the problem's page."""
 _OTHER = Fault("invalid", "is not valid here; the description of the API has the rule")

@@ -27,6 +27,7 @@ OF_TRANSPORT = {
     "content-length", "content-type", "content-encoding", "cache-control", "vary", "accept-ranges",
     "content-security-policy", "referrer-policy", "x-content-type-options", "content-disposition",
     "content-language", "last-modified", "content-range", "repr-digest",
+    "ratelimit", "ratelimit-policy",
 }  # fmt: skip
 
 

@@ -162,8 +162,8 @@ def test_every_limit_has_a_bucket_of_its_own():
 def test_the_document_names_the_headers_where_a_caller_is_authenticated():
     document = json.loads((Path(__file__).parents[3] / "openapi" / "openapi.json").read_text())
     operations = [op for methods in document["paths"].values() for op in methods.values()]
-    names = set(document["components"]["headers"])
-    assert names == {"RateLimit", "RateLimit-Policy"}
+    names = {"RateLimit", "RateLimit-Policy"}
+    assert names <= document["components"]["headers"].keys()
     for operation in operations:
         for status, response in operation["responses"].items():
             is_expected = bool(operation["security"]) and (status < "400" or status == "429")

@@ -8,7 +8,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -23,12 +23,13 @@ from api.observability.structured_logging import REQUEST_ID
 from api.problems import PROBLEM_MEDIA_TYPE, Problem
 from api.settings import Settings
 
-SECURITY_HEADERS = [
+SECURITY_HEADERS = (
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
-]
+)
+_HTTPS_ONLY = (b"strict-transport-security", b"max-age=31536000; includeSubDomains")
 CLIENT_CLOSED_REQUEST = 499
 BODILESS_STATUSES = (204, 304)
 MAX_HEADER_COUNT = 100
@@ -69,6 +70,7 @@ class RequestMiddleware:
         self._metrics = metrics
         self._error_formats = error_formats
         self._is_closed = is_closed
+        self._security_headers = list_security_headers(settings)
         self._in_flight = 0
         metrics.track_requests_in_progress(lambda: self._in_flight)
 
@@ -82,6 +84,7 @@ class RequestMiddleware:
         state = scope.setdefault("state", {})
         answer = ResponseRecorder(
             send,
+            self._security_headers,
             self._error_format(scope["path"]),
             state,
             request_id=choose_request_id(scope["headers"]),
@@ -174,12 +177,14 @@ class ResponseRecorder:
     def __init__(
         self,
         send: Send,
+        security_headers: Iterable[tuple[bytes, bytes]],
         error_format: ErrorFormat | None = None,
         state: Mapping[str, Any] = MappingProxyType({}),
         *,
         request_id: str | None = None,
     ) -> None:
         self._send = send
+        self._security_headers = security_headers
         self._state = state
         self._error_format = error_format
         self._pending_start: Message | None = None
@@ -195,7 +200,9 @@ class ResponseRecorder:
             if self.status in BODILESS_STATUSES:
                 headers = [header for header in headers if header[0].lower() != b"content-type"]
             rate_limits = self._state.get(RATE_LIMITS, ())
-            message["headers"] = complete_headers([*headers, *rate_limits], self.request_id)
+            message["headers"] = complete_headers(
+                [*headers, *rate_limits], self._security_headers, self.request_id
+            )
             if self._error_format and _PROBLEM_CONTENT_TYPE in message["headers"]:
                 self._pending_start = message
                 return
@@ -206,12 +213,20 @@ class ResponseRecorder:
         await self._send(message)
 
 
+def list_security_headers(settings: Settings) -> tuple[tuple[bytes, bytes], ...]:
+    """Return the security headers of every response, one with HTTPS alone (RFC 6797)."""
+    is_https = settings.public_url.startswith("https://")
+    return (*SECURITY_HEADERS, _HTTPS_ONLY) if is_https else SECURITY_HEADERS
+
+
 def complete_headers(
-    headers: list[tuple[bytes, bytes]], request_id: str
+    headers: list[tuple[bytes, bytes]],
+    security_headers: Iterable[tuple[bytes, bytes]],
+    request_id: str,
 ) -> list[tuple[bytes, bytes]]:
     """Return the headers with the missing security headers and the request id added."""
     names = {name.lower() for name, _ in headers}
-    missing = [header for header in SECURITY_HEADERS if header[0] not in names]
+    missing = [header for header in security_headers if header[0] not in names]
     return [*headers, *missing, (b"x-request-id", request_id.encode("ascii"))]
 
 

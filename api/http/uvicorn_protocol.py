@@ -17,7 +17,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from api.http.middleware import complete_headers
+from api.http.middleware import complete_headers, list_security_headers
 from api.observability.metrics import Metrics
 from api.problems import Problem
 from api.settings import Settings
@@ -174,7 +174,7 @@ class BoundedConnection(HttpToolsProtocol):
         if cycle is not None:
             cycle.disconnected = True
             cycle.message_event.set()
-        self.transport.write(_serialise(Problem(code)))
+        self.transport.write(_serialise(Problem(code), self.settings))
         self._half_close()
 
     def end_response(self, cycle: RequestResponseCycle) -> None:
@@ -237,8 +237,12 @@ class _LingeringTransport:
         return getattr(self._connection.transport, name)
 
 
-def _serialise(problem: Problem) -> bytes:
+def _serialise(problem: Problem, settings: Settings) -> bytes:
     response = problem.build_response()
-    headers = complete_headers([*response.raw_headers, (b"connection", b"close")], uuid.uuid4().hex)
+    headers = complete_headers(
+        [*response.raw_headers, (b"connection", b"close")],
+        list_security_headers(settings),
+        uuid.uuid4().hex,
+    )
     lines = [name + b": " + value + b"\r\n" for name, value in headers]
     return b"".join([STATUS_LINE[response.status_code], *lines, b"\r\n", bytes(response.body)])

@@ -20,6 +20,4 @@ def build_page_headers(settings: Settings) -> dict[str, str]:
     }
     if not settings.frame_ancestors:
         headers["X-Frame-Options"] = "DENY"
-    if settings.public_url.startswith("https://"):
-        headers["Strict-Transport-Security"] = "max-age=31536000"
     return headers

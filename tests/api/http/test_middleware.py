@@ -14,7 +14,9 @@ from support.callers import audited
 from support.loopback import IS_LOOPBACK
 
 from api.http.middleware import RequestMiddleware
+from api.http.uvicorn_protocol import _serialise
 from api.observability.metrics import Metrics
+from api.problems import Problem
 from api.settings import Settings
 
 HOST = (b"host", b"x")
@@ -147,6 +149,17 @@ def test_100_headers_are_taken_and_101_are_431():
 def test_headers_path_and_query_together_have_a_size(large):
     status, _, body = answer(fine, scope(**large), max_header_bytes=1024)
     assert (status, code(body)) == (431, "headers_too_large")
+
+
+def test_https_is_demanded_of_browsers_where_it_is_served():
+    name = b"strict-transport-security"
+    _, plain, _ = answer(fine, scope(), public_url="http://127.0.0.1:8000")
+    assert name not in plain
+    for app, status in ((fine, 200), (None, 500)):
+        code_of_answer, headers, _ = answer(app, scope(), public_url="https://clinic.example")
+        assert (code_of_answer, headers[name]) == (status, b"max-age=31536000; includeSubDomains")
+    refusal = _serialise(Problem("too_many"), Settings(public_url="https://clinic.example"))
+    assert b"\r\n" + name + b": max-age=31536000" in refusal
 
 
 @pytest.mark.parametrize("method", ["TRACE", "CONNECT", "ZAPHOD"])

@@ -16,6 +16,14 @@ from typing import Any, NamedTuple
 import polars as pl
 from pydantic import BaseModel
 
+from schemas.batch import (
+    ALL_ASKED_COLUMN,
+    NOT_ALL_ASKED,
+    NOT_ASKED_COLUMN,
+    SCOPE_REASONS_COLUMN,
+    SCOPE_UNANSWERED_COLUMN,
+    TIER_COLUMN,
+)
 from schemas.rulebook import Question
 from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue
@@ -31,6 +39,12 @@ BLOCKS = {"nociplastic@1.0.0": 80, "phq4@1.0.0": 20}
 TRANSLATED_BLOCKS = 3
 """How many of the first blocks of each rulebook are replayed in other languages too."""
 
+ADDED_COLUMNS = (
+    ALL_ASKED_COLUMN,
+    NOT_ASKED_COLUMN,
+    SCOPE_REASONS_COLUMN,
+    SCOPE_UNANSWERED_COLUMN,
+)
 DIGESTS = Path(__file__).with_name("replayed_digests.toml")
 
 
@@ -60,7 +74,11 @@ def digest_assessments(name: str, block: int, language: str = "en") -> str:
 
 
 def digest_batch(name: str, block: int) -> str:
-    """Return the digest of the rows that a batch gives for a block, with their sentences."""
+    """Return the digest of the rows that a batch gives for a block, with their sentences.
+
+    Left out is what releases from 1.2 add: four columns, and the word for a tier that may be more
+    urgent because not every red flag was asked about.
+    """
     loaded = load_catalogue().find_version(name)
     intakes = [intake.answers for intake in draw_block(loaded, block)]
     columns = {
@@ -70,7 +88,9 @@ def digest_batch(name: str, block: int) -> str:
     types = {question.id: _COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
     frame = pl.LazyFrame(columns, schema=types)
     rows = compile_column_rules(loaded).assess_intakes(frame, explain=True).collect()
-    return hashlib.sha256(json.dumps(rows.to_dicts()).encode()).hexdigest()
+    tier = pl.col(TIER_COLUMN).replace(NOT_ALL_ASKED, "none")
+    old_rows = rows.drop(ADDED_COLUMNS).with_columns(tier).to_dicts()
+    return hashlib.sha256(json.dumps(old_rows).encode()).hexdigest()
 
 
 def digest_rulebook(name: str) -> str:

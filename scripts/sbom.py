@@ -69,9 +69,9 @@ def build_bill(lock: str) -> str:
         serial_number=uuid.uuid5(uuid.NAMESPACE_OID, f"{service.version} {lock}"),
     )
     packages = tuple(read_lock(lock))
-    components = {package.name: build_component(package) for package in packages}
+    components = {package: build_component(package) for package in packages}
     bill.components.update(components.values())
-    register_dependencies(bill, packages, {project["name"]: service} | components)
+    register_dependencies(bill, components, service)
     return make_outputter(bill, OutputFormat.JSON, SchemaVersion.V1_6).output_as_string(indent=2)
 
 
@@ -123,14 +123,18 @@ def find_licences(package: LockedPackage) -> list[License]:
 
 
 def register_dependencies(
-    bill: Bom, packages: tuple[LockedPackage, ...], components: Mapping[str, Component]
+    bill: Bom, components: Mapping[LockedPackage, Component], service: Component
 ) -> None:
-    """Note which component needs which."""
+    """Note which component needs which. A package may be locked in several versions."""
+    by_name = {service.name: [service]}
     for component in components.values():
+        by_name.setdefault(component.name, []).append(component)
+    for component in (service, *components.values()):
         bill.register_dependency(component)
-    for package in packages:
+    for package, component in components.items():
         for parent in package.parents:
-            bill.register_dependency(components[parent], [components[package.name]])
+            for dependant in by_name[parent]:
+                bill.register_dependency(dependant, [component])
 
 
 if __name__ == "__main__":

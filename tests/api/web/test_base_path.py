@@ -32,7 +32,7 @@ def caller(service):
 
 
 @pytest.mark.parametrize(
-    ("url", "kept"),
+    ("url", "kept_url"),
     [
         ("https://h", "https://h"),
         ("https://h/", "https://h"),
@@ -47,12 +47,12 @@ def caller(service):
         *((f"https://h/{name}/a", None) for name in sorted(OWN_PATHS)),
     ],
 )
-def test_an_address_is_kept_without_slash_or_refused(url, kept):
-    if kept is None:
+def test_an_address_is_kept_without_slash_or_refused(url, kept_url):
+    if kept_url is None:
         with pytest.raises(ValidationError):
             Settings(public_url=url)
     else:
-        assert Settings(public_url=url).public_url == kept
+        assert Settings(public_url=url).public_url == kept_url
 
 
 def test_the_paths_that_an_address_must_not_begin_with_are_all_of_the_service(service):
@@ -60,41 +60,41 @@ def test_the_paths_that_an_address_must_not_begin_with_are_all_of_the_service(se
     assert {path.partition("/")[0] for path in paths} - {""} == OWN_PATHS
 
 
-@pytest.mark.parametrize("passed", SPELLINGS)
-def test_every_address_begins_with_the_path(caller, passed):
-    smart = caller.get(f"{passed}/fhir/.well-known/smart-configuration").json()
+@pytest.mark.parametrize("passed_path", SPELLINGS)
+def test_every_address_begins_with_the_path(caller, passed_path):
+    smart = caller.get(f"{passed_path}/fhir/.well-known/smart-configuration").json()
     assert smart["issuer"] == BASE
     assert smart["token_endpoint"] == f"{BASE}/v1/oauth/token"
     assert smart["jwks_uri"] == f"{BASE}/.well-known/jwks.json"
-    capabilities = caller.get(f"{passed}/fhir/metadata").json()
+    capabilities = caller.get(f"{passed_path}/fhir/metadata").json()
     assert capabilities["implementation"]["url"] == f"{BASE}/fhir"
-    form = caller.get(f"{passed}/fhir/Questionnaire/phq4").json()
+    form = caller.get(f"{passed_path}/fhir/Questionnaire/phq4").json()
     assert form["url"] == f"{BASE}/fhir/Questionnaire/phq4"
-    kept = caller.post(
-        f"{passed}/fhir/QuestionnaireResponse",
+    created = caller.post(
+        f"{passed_path}/fhir/QuestionnaireResponse",
         json=fhir_response() | {"questionnaire": f"{form['url']}|{form['version']}"},
     )
-    assert kept.status_code == 201
-    assert kept.headers["location"].startswith(f"{BASE}/fhir/QuestionnaireResponse/")
-    page = caller.get(f"{passed}/fhir/QuestionnaireResponse").json()
+    assert created.status_code == 201
+    assert created.headers["location"].startswith(f"{BASE}/fhir/QuestionnaireResponse/")
+    page = caller.get(f"{passed_path}/fhir/QuestionnaireResponse").json()
     assert page["entry"][0]["fullUrl"].startswith(f"{BASE}/fhir/QuestionnaireResponse/")
-    link = caller.post(f"{passed}/v1/links", json={"patient": {"reference": "p"}}).json()
+    link = caller.post(f"{passed_path}/v1/links", json={"patient": {"reference": "p"}}).json()
     assert link["url"].startswith(f"{BASE}/intake/")
 
 
-@pytest.mark.parametrize("passed", SPELLINGS)
-def test_pages_and_redirects_begin_with_the_path(service, passed):
+@pytest.mark.parametrize("passed_path", SPELLINGS)
+def test_pages_and_redirects_begin_with_the_path(service, passed_path):
     browser = TestClient(service, base_url="https://gateway.example.org")
-    page = browser.get(f"{passed}/sign-in")
+    page = browser.get(f"{passed_path}/sign-in")
     assert page.status_code == 200
     assert len(page.content) == int(page.headers["content-length"])
     addresses = re.findall(r'(?:href|src|action|formaction)="(/[^"]*)', page.text)
     assert len(addresses) > 2
     assert [it for it in addresses if not it.startswith("/screening/")] == []
     for address in re.findall(r'(?:href|src)="(/screening/static[^"]*)', page.text):
-        assert browser.get(address.replace("/screening", passed, 1)).status_code == 200
-    sent = browser.get(f"{passed}/desk", follow_redirects=False)
-    assert sent.headers["location"].startswith("/screening/sign-in")
+        assert browser.get(address.replace("/screening", passed_path, 1)).status_code == 200
+    redirect = browser.get(f"{passed_path}/desk", follow_redirects=False)
+    assert redirect.headers["location"].startswith("/screening/sign-in")
 
 
 def test_a_path_that_only_begins_alike_is_not_the_services_own(service):

@@ -48,6 +48,7 @@ from api.store.operations.startup import open_store
 from api.store.store import Store
 from api.system import routes as system
 from api.web import routes as web
+from api.web.base_path import BasePath
 from scoring.catalogue import Catalogue, load_catalogue
 
 DESCRIPTION = (
@@ -130,6 +131,7 @@ def create_app(
         error_formats=(ErrorFormat("/fhir", FHIR_JSON, convert_problem),),
         is_closed=store.ledger_fault is not None,
     )
+    app.add_middleware(BasePath, public_url=settings.public_url)
     return app
 
 

@@ -6,8 +6,16 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, AliasGenerator, Field, SecretStr, model_validator
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import (
     BaseSettings,
     InitSettingsSource,
@@ -17,6 +25,13 @@ from pydantic_settings import (
 
 from schemas.notification import EmailAddress
 
+OWN_PATHS = frozenset(
+    {
+        *("cds-services", "closed", "desk", "docs", "fhir", "health", "intake", "invitation"),
+        *("kiosk", "metrics", "openapi.json", "problems", "sign-in", "static", "v1", ".well-known"),
+    }
+)
+"""The first steps of the service's own paths."""
 _PREFIX = "NOCISCREEN_"
 _FILE_VARIABLE = "NOCISCREEN_SETTINGS_FILE"
 _OLD_NAMES = {
@@ -78,9 +93,12 @@ class Settings(BaseSettings):
     """
     first_client_file: Path = Path(".nociscreen/first-client.json")
     """Where the secret of the first client is written."""
-    public_url: Annotated[str, Field(pattern=r"^https?://[^/?#\s]+$")] = "http://127.0.0.1:8000"
-    """The address that clients use, without a path. Client assertions must name it. If it is not
-    set, `serve --port N` uses its own address; `worker`, `link` and `admin` need it to be set.
+    public_url: Annotated[
+        str, Field(pattern=r"^https?://[^/?#\s]+(/[A-Za-z0-9._~-]+)*/*$", max_length=200)
+    ] = "http://127.0.0.1:8000"
+    """The address that clients use; behind a gateway it may have a path. Client assertions must
+    name it. If it is not set, `serve --port N` uses its own address; `worker`, `link` and `admin`
+    need it to be set.
     """
     report_loinc_code: Annotated[str, Field(pattern=r"^\d{1,7}-\d$")] = "75492-9"
     """The LOINC type under which FHIR files reports."""
@@ -239,6 +257,15 @@ class Settings(BaseSettings):
             return self.withdrawals_file
         neighbour = self.key_ring_file if self.key_ring is None else self.database_file
         return neighbour.with_name(f"{self.database_file.stem}.withdrawals")
+
+    @field_validator("public_url")
+    @classmethod
+    def check_public_url(cls, url: str) -> str:
+        """Drop slashes at the end, and refuse a path that begins like one of the service's own."""
+        url = url.rstrip("/")
+        if urlsplit(url).path.partition("/")[2].partition("/")[0] in OWN_PATHS:
+            raise ValueError("its path must not begin like a path of the service itself")
+        return url
 
     @model_validator(mode="after")
     def check_mail_server(self) -> "Settings":

@@ -3,7 +3,7 @@
 
 window.addEventListener("DOMContentLoaded", () => {
   window.SwaggerUIBundle({
-    url: "/openapi.json",
+    url: "openapi.json",
     domNode: document.getElementById("reference"),
     deepLinking: true,
     defaultModelsExpandDepth: 0,

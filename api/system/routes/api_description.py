@@ -3,6 +3,7 @@
 import json
 from functools import lru_cache
 from hashlib import sha256
+from threading import Lock
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +14,8 @@ from api.web.templating import PageOptions, render_page
 router = APIRouter(include_in_schema=False)
 OPENAPI_PATH = "/openapi.json"
 _CACHE_CONTROL = "public, max-age=300"
+_ONE_AT_A_TIME = Lock()
+"""The first request builds the description for seconds; it is built once, whoever asks meanwhile."""
 _IMAGES = "img-src 'self' data:"
 """Swagger UI has its icons in its style sheet."""
 
@@ -20,7 +23,8 @@ _IMAGES = "img-src 'self' data:"
 @router.get(OPENAPI_PATH)
 def read_openapi(request: Request) -> Response:
     """Return the description, or 304 if the caller has this one already."""
-    body, tag = _render(request.app)
+    with _ONE_AT_A_TIME:
+        body, tag = _render(request.app)
     headers = {"ETag": tag, "Cache-Control": _CACHE_CONTROL}
     if is_etag_match(tag, request.headers.get("if-none-match")):
         return Response(status_code=304, headers=headers)

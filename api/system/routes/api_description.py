@@ -15,7 +15,7 @@ router = APIRouter(include_in_schema=False)
 OPENAPI_PATH = "/openapi.json"
 _CACHE_CONTROL = "public, max-age=300"
 _ONE_AT_A_TIME = Lock()
-"""The first request builds the description for seconds; it is built once, whoever asks meanwhile."""
+"""The first request builds the description for seconds; others wait rather than do so again."""
 _IMAGES = "img-src 'self' data:"
 """Swagger UI has its icons in its style sheet."""
 

@@ -193,7 +193,9 @@ def test_a_restarted_postgres_loses_nothing_and_needs_no_help(tmp_path_factory, 
 @pytest.mark.parametrize("command", [("serve", "--port", "0"), ("migrate",), ("audit", "verify")])
 def test_an_unreachable_database_at_startup_is_reported_in_one_line(tmp_path, command):
     settings = builders.build_store_settings(
-        tmp_path, "postgresql://postgres:hush@127.0.0.1:9/none"
+        tmp_path,
+        "postgresql://postgres:hush@127.0.0.1:9/none",
+        withdrawals_file=tmp_path / "withdrawals",
     )
     completed = run(settings, *command)
     assert (completed.returncode, completed.stdout) == (69, "")

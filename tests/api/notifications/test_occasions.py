@@ -92,7 +92,7 @@ class TestALinkOverTheApi:
         ("send_to", "code"),
         [
             ({"medium": "sms", "address": "+447700900123"}, "not_configured"),
-            ({"medium": "email", "address": "+447700900123"}, "value_error"),
+            ({"medium": "email", "address": "+447700900123"}, "wrong_value"),
         ],
     )
     def test_is_not_created_where_it_cannot_be_sent(

@@ -14,6 +14,7 @@ from api.contract.operation_examples import load_operation_examples
 from api.main import create_app
 from api.store.operations import housekeeping
 from api.store.screenings import latest
+from schemas.patient import PatientNumber
 from scoring.rescoring import rescore_intake
 
 HERE = "/v1/screenings"
@@ -378,7 +379,7 @@ class TestTheTrend:
             service.services.store,
             clinic,
             latest.find_latest_screening,
-            [("MRN-0042", None)],
+            [PatientNumber("MRN-0042", None)],
             "nociplastic",
         )
         assert latest_screening.id == later["id"]

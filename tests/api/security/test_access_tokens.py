@@ -98,7 +98,7 @@ def test_a_token_is_of_the_standard_form(tokens, key):
     ids=str,
 )
 def test_no_odd_token_is_signed(tokens, key, wrong):
-    with pytest.raises(ValueError, match="expected"):
+    with pytest.raises(ValueError, match="must be one of score"):
         sign(tokens, key, **wrong)
 
 

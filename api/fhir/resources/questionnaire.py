@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, Resource
+from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, NONE_OF_THESE_TEXT, Resource
 from api.fhir.questionnaire_catalogue import (
     QuestionnaireForm,
     derive_form_id,
@@ -126,7 +126,7 @@ def _build_options(form: QuestionnaireForm, question: Question) -> list[Resource
         for option in question.options
     ]
     if question.kind == "multi":
-        coding = {"system": system, "code": NONE_OF_THESE, "display": "None of these"}
+        coding = {"system": system, "code": NONE_OF_THESE, "display": NONE_OF_THESE_TEXT}
         exclusive = {"url": f"{EXTENSION_BASE}/questionnaire-optionExclusive", "valueBoolean": True}
         options.append({"extension": [exclusive], "valueCoding": coding})
     return options

@@ -48,7 +48,10 @@ def resources(caller) -> list[dict]:
 
 
 def _collect_resources(caller) -> Iterator[dict]:
-    open_ones = ["metadata", "Questionnaire", "OperationDefinition/QuestionnaireResponse-score"]
+    open_ones = [
+        "metadata", "Questionnaire", "OperationDefinition/QuestionnaireResponse-score",
+        "CodeSystem", "ValueSet",
+    ]  # fmt: skip
     for path in open_ones:
         yield caller.get(f"/fhir/{path}").json()
     form = caller.get("/fhir/Questionnaire/nociplastic").json()
@@ -190,6 +193,27 @@ class TestNoDiagnosis:
             )),
         }  # fmt: skip
 
+    def test_every_own_code_is_in_the_system_at_its_url(self, caller, resources):
+        codings = {
+            (element["system"], element["code"])
+            for resource in resources
+            for element in within(resource)
+            if {"code", "system"} <= set(element) and str(element["system"]).startswith(FHIR)
+        }
+        assert len(codings) > 100
+        codes = {}
+        for system in {system for system, _ in codings}:
+            code_system = caller.get(system.removeprefix(FHIR.removesuffix("/fhir"))).json()
+            assert code_system["url"] == system
+            codes[system] = {concept["code"] for concept in code_system["concept"]}
+            value_set = caller.get(
+                code_system["valueSet"].removeprefix(FHIR.removesuffix("/fhir"))
+            ).json()
+            assert value_set["url"] == code_system["valueSet"]
+            (included,) = value_set["compose"]["include"]
+            assert included == {"system": system, "concept": code_system["concept"]}
+        assert [coding for coding in codings if coding[1] not in codes[coding[0]]] == []
+
     def test_no_probability_stands_anywhere(self, resources):
         names = {name for resource in resources for element in within(resource) for name in element}
         assert {"prediction", "qualitativeRisk"} <= names
@@ -316,7 +340,8 @@ def list_capabilities(statement: dict, part: str, key: str) -> list[tuple[str, s
 
 def interact(caller, kind: str, interaction: str, screening_id: str):
     """Use the interaction once and return the response."""
-    names = {"Questionnaire": "phq4", "OperationDefinition": "QuestionnaireResponse-score"}
+    names = {"Questionnaire": "phq4", "OperationDefinition": "QuestionnaireResponse-score",
+             "CodeSystem": "phq4-band", "ValueSet": "phq4-band"}  # fmt: skip
     one = f"/fhir/{kind}/{names.get(kind, screening_id)}"
     match interaction:
         case "read" | "history-instance":
@@ -356,7 +381,7 @@ class TestCapabilities:
     @pytest.fixture
     def claims(self, caller):
         statement = caller.get("/fhir/metadata").json()
-        assert len(statement["rest"][0]["resource"]) == 10
+        assert len(statement["rest"][0]["resource"]) == 12
         return statement
 
     @pytest.fixture
@@ -369,13 +394,13 @@ class TestCapabilities:
             (kind, interaction): interact(caller, kind, interaction, screening_id)
             for kind, interaction in declared
         }
-        assert len(answers) == 21
+        assert len(answers) == 25
         assert {declared: answer.status_code for declared, answer in answers.items()} == {
             (kind, interaction): 201 if interaction == "create" else 200
             for kind, interaction in declared
         }
         searches = [answer for (_, name), answer in answers.items() if name == "search-type"]
-        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 7
+        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 9
 
     def test_search_parameters(self, caller, claims, screening_id):
         values = {"url": f"{FHIR}/Questionnaire/phq4", "version": "1.0.0", "status": "active",
@@ -389,9 +414,11 @@ class TestCapabilities:
             for kind, name in list_capabilities(claims, "searchParam", "name")
             if name not in PARAMETERS.get(kind, ())  # which have a test of their own
         ]
-        assert len(declared) == 20
+        assert len(declared) == 24
         some = {(kind, name): values[name] for kind, name in declared}
         some["Questionnaire", "_id"] = "phq4"
+        for kind in ("CodeSystem", "ValueSet"):
+            some[kind, "_id"], some[kind, "url"] = "phq4-band", f"{FHIR}/{kind}/phq4/band"
         bundles = search_by_query(caller, some)
         assert search_by_form(caller, some) == bundles
         certain = [place for place in declared if place[1] in ("_id", "url", "version", "status")]

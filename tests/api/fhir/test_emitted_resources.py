@@ -19,6 +19,7 @@ from api.fhir.search_parameters import PARAMETERS
 from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.problems import Problem
 from scoring.catalogue import load_catalogue
+from scoring.translations import translate_rulebook
 
 HERE = "/fhir/QuestionnaireResponse"
 DIAGNOSES = ("icd", "snomed", "sct", "2.16.840.1.113883.6.90", "2.16.840.1.113883.6.96",
@@ -476,6 +477,22 @@ class TestCapabilities:
         assert served_types - {"metadata", ".well-known"} == claimed_types
 
 
+def codings_of(item: dict) -> list[dict]:
+    return [option["valueCoding"] for option in item.get("answerOption", ())]
+
+
+def read_translation(element: dict, language: str) -> str:
+    """Return the text in this language by the translation extension."""
+    (content,) = (
+        parts["content"]["valueString"]
+        for extension in element["extension"]
+        if extension["url"] == "http://hl7.org/fhir/StructureDefinition/translation"
+        for parts in [{part["url"]: part for part in extension["extension"]}]
+        if parts["lang"]["valueCode"] == language
+    )
+    return content
+
+
 class TestQuestionnaires:
     def test_each_version_of_each_rulebook_is_there_twice(self, caller, service):
         entries = caller.get("/fhir/Questionnaire").json()["entry"]
@@ -507,6 +524,42 @@ class TestQuestionnaires:
         clinicians = caller.get("/fhir/Questionnaire/nociplastic").json()
         assert any(item["linkId"].endswith(".weight") for item in within(clinicians)
                    if "linkId" in item)  # fmt: skip
+
+    @pytest.mark.parametrize("language", ["de", "es"])
+    @pytest.mark.parametrize("name", ["nociplastic", "phq4-patient"])
+    def test_texts_and_options_have_their_translations(self, caller, name, language):
+        loaded = load_catalogue().find_active(name.removesuffix("-patient"))
+        book = translate_rulebook(loaded, language)
+        questions, option_count = book.questions_by_id, 0
+        form = caller.get(f"/fhir/Questionnaire/{name}").json()
+        assert read_translation(form["_title"], language) == book.rulebook.title
+        question_items = [item for group in form["item"] if group["type"] == "group"
+                 for item in group["item"]]  # fmt: skip
+        for item in question_items:
+            question = questions[item["linkId"]]
+            assert read_translation(item["_text"], language) == question.text
+            for option, coding in zip(question.options, codings_of(item), strict=False):
+                assert read_translation(coding["_display"], language) == option.label
+                option_count += 1
+            for help_item in item.get("item", ()):
+                if help_item["linkId"].endswith(".help"):
+                    assert read_translation(help_item["_text"], language) == question.help
+        assert question_items
+        assert (option_count > 50) == (name == "nociplastic")
+
+    def test_an_answer_may_copy_an_option_with_its_translations(self, caller):
+        form = caller.get("/fhir/Questionnaire/nociplastic").json()
+        group, item = next(
+            (group, item) for group in form["item"] for item in group.get("item", ())
+            if "answerOption" in item
+        )  # fmt: skip
+        answer = [{"valueCoding": codings_of(item)[0]}]
+        body = build_response(form, {}, authored="2026-11-20") | {
+            "item": [
+                {"linkId": group["linkId"], "item": [{"linkId": item["linkId"], "answer": answer}]}
+            ]
+        }
+        assert caller.post(f"{HERE}/$score", json=body).status_code == 200
 
     def test_a_client_that_has_the_version_gets_304(self, caller):
         here = "/fhir/Questionnaire/phq4"

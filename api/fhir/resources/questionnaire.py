@@ -10,6 +10,7 @@ from api.fhir.questionnaire_catalogue import (
     total_link_id,
 )
 from api.fhir.resources.enable_when import build_display_condition
+from api.fhir.resources.loinc_codes import INSTRUMENT_CODES, QUESTION_CODES, build_codes
 from api.fhir.resources.text_translations import translate_text
 from schemas.base import to_json_number
 from schemas.rulebook import Question
@@ -48,6 +49,7 @@ def build_questionnaire(form: QuestionnaireForm) -> Resource:
         "description": header.summary,
         "purpose": header.intended_use,
         "copyright": header.copyright,
+        **build_codes(INSTRUMENT_CODES.get(entry.instrument)),
         "item": [*_build_groups(form), *_build_totals(form)],
     }
     if form.for_patient:
@@ -88,6 +90,7 @@ def _build_groups(form: QuestionnaireForm) -> list[Resource]:
 def _build_item(form: QuestionnaireForm, question: Question) -> Resource:
     item: Resource = {
         "linkId": question.id,
+        **build_codes(QUESTION_CODES.get(question.id)),
         "text": question.text,
         **translate_text(form.loaded, "text", f"question/{question.id}/text"),
         "type": _TYPES[question.kind],

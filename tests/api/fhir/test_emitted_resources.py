@@ -547,6 +547,23 @@ class TestQuestionnaires:
         assert question_items
         assert (option_count > 50) == (name == "nociplastic")
 
+    def test_questions_have_the_loinc_codes_that_are_verified_and_no_others(self, caller):
+        sent_codes = {}
+        for name in ("nociplastic", "phq4"):
+            form = caller.get(f"/fhir/Questionnaire/{name}").json()
+            for item in within(form):
+                if "linkId" in item and "code" in item:
+                    (coding,) = item["code"]
+                    assert coding["system"] == "http://loinc.org"
+                    sent_codes[item["linkId"]] = coding["code"]
+        assert form["code"] == [{"system": "http://loinc.org", "code": "69724-3"}]
+        assert sent_codes == {
+            "phq4_nervous": "69725-0", "phq4_worrying": "68509-9",
+            "phq4_interest": "44250-9", "phq4_down": "44255-8",
+            "phq9_item9": "44260-8", "phq9_total": "44261-6", "gad7_total": "70274-6",
+            "peg_pain": "75893-8",
+        }  # fmt: skip
+
     def test_an_answer_may_copy_an_option_with_its_translations(self, caller):
         form = caller.get("/fhir/Questionnaire/nociplastic").json()
         group, item = next(

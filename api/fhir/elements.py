@@ -28,6 +28,8 @@ RESTRICTED: Resource = {
 """The security label of a confidential assessment."""
 NONE_OF_THESE = "none-of-these"
 """The answer code for "no option applies" in a multi question; no option id has a hyphen."""
+NONE_OF_THESE_TEXT = "None of these"
+"""The display of that code."""
 _URI = re.compile(r"\S+:\S+")
 
 

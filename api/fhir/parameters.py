@@ -11,6 +11,7 @@ from api.fhir.elements import FHIR_JSON, ID_PATTERN, CanonicalUrls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
 from api.fhir.resources.capability_statement import SCORE_OPERATION_ID
 from api.fhir.resources.document_reference import ReportType
+from api.fhir.resources.terminology import CodeList, list_code_lists
 from api.problems import Problem
 from schemas.text import READABLE
 
@@ -39,6 +40,9 @@ VersionNumber = Annotated[
     str, Path(alias="number", examples=["1"]), _require_pattern(r"[1-9][0-9]{0,8}")
 ]
 FormId = Annotated[str, Path(examples=["nociplastic"])]
+CodeListId = Annotated[str, Path(examples=["phq4-band"])]
+CodeListInstrument = Annotated[str, Path(examples=["phq4"])]
+CodeListPart = Annotated[str, Path(examples=["band"])]
 FormVersion = Annotated[str, Path(examples=["1.0.0"])]
 OperationId = Annotated[str, Path(examples=[SCORE_OPERATION_ID])]
 
@@ -112,6 +116,27 @@ FormUrlFilter = Annotated[
         examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic"],
     ),
 ]
+CodeListIdFilter = Annotated[
+    str | None, Query(alias="_id", pattern=f"^{ID_PATTERN}$", examples=["phq4-band"])
+]
+CodeSystemUrlFilter = Annotated[
+    str | None,
+    Query(
+        alias="url",
+        max_length=400,
+        description="The canonical URL, with or without the version.",
+        examples=["http://127.0.0.1:8000/fhir/CodeSystem/phq4/band"],
+    ),
+]
+ValueSetUrlFilter = Annotated[
+    str | None,
+    Query(
+        alias="url",
+        max_length=400,
+        description="The canonical URL, with or without the version.",
+        examples=["http://127.0.0.1:8000/fhir/ValueSet/phq4/band"],
+    ),
+]
 FormVersionFilter = Annotated[str | None, Query(alias="version", max_length=14, examples=["1.0.0"])]
 FormStatusFilter = Annotated[
     Literal["draft", "active", "retired", "unknown"] | None,
@@ -139,4 +164,9 @@ async def _list_forms(rulebooks: CatalogueDep, urls: CanonicalUrlsDep) -> list[Q
     return list_questionnaire_forms(rulebooks, urls)
 
 
+async def _list_code_lists(rulebooks: CatalogueDep, urls: CanonicalUrlsDep) -> list[CodeList]:
+    return list_code_lists(rulebooks, urls)
+
+
+CodeListsDep = Annotated[list[CodeList], Depends(_list_code_lists)]
 FormsDep = Annotated[list[QuestionnaireForm], Depends(_list_forms)]

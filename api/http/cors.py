@@ -11,9 +11,11 @@ HOOKS_PATH = "/cds-services"
 _PUBLIC_PATHS = (
     "/.well-known",
     "/fhir/.well-known",
+    "/fhir/CodeSystem",
     "/fhir/metadata",
     "/fhir/OperationDefinition",
     "/fhir/Questionnaire",
+    "/fhir/ValueSet",
 )
 _API_PATHS = ("/fhir", "/v1")
 _API_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")

@@ -106,6 +106,8 @@ OF_NOBODY = {"/v1/rulebooks/{instrument}/{version}", "/problems/{code}",
              "/v1/rulebooks/{instrument}/{version}/schema",
              "/v1/reports/verify/{sha256}", "/fhir/OperationDefinition/{definition}",
              "/fhir/Questionnaire/{form}",
+             "/fhir/CodeSystem/{code_list}", "/fhir/CodeSystem/{instrument}/{part}",
+             "/fhir/ValueSet/{code_list}", "/fhir/ValueSet/{instrument}/{part}",
              "/fhir/Questionnaire/{form}/_history/{version}"}  # fmt: skip
 TAKING_BODIES = ("post", "patch", "put")
 FHIR_UPDATE = {"If-Match": 'W/"1"'}
@@ -175,6 +177,10 @@ WITHOUT_ID = {
         )
     },
     ("post", "/fhir/Questionnaire/_search"): "open",
+    ("post", "/fhir/CodeSystem/_search"): "open",
+    ("post", "/fhir/ValueSet/_search"): "open",
+    ("get", "/fhir/CodeSystem"): "open",
+    ("get", "/fhir/ValueSet"): "open",
     ("get", "/fhir/metadata"): "open",
     ("get", "/fhir/.well-known/smart-configuration"): "open",
     ("get", "/fhir/Questionnaire"): "open",

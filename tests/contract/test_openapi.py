@@ -33,10 +33,12 @@ OF_RULEBOOKS = (
     "/fhir/.well-known",
     "/fhir/OperationDefinition",
     "/fhir/Questionnaire/",
+    "/fhir/CodeSystem/",
+    "/fhir/ValueSet/",
 )
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
          "definition": "QuestionnaireResponse-score", "code": "invalid_request",
-         "service": "nociplastic"}  # fmt: skip
+         "service": "nociplastic", "code_list": "phq4-band", "part": "band"}  # fmt: skip
 BINARY = {
     "application/pdf",
     "application/vnd.apache.parquet",
@@ -192,6 +194,8 @@ def test_two_operations_alone_take_a_body_without_credentials():
     assert [operation for operation in open_operations if operation[0] != "get"] == [
         ("post", "/v1/oauth/token"),
         ("post", "/fhir/Questionnaire/_search"),
+        ("post", "/fhir/CodeSystem/_search"),
+        ("post", "/fhir/ValueSet/_search"),
     ]
 
 

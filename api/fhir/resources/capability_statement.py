@@ -62,6 +62,12 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
         ResourceCapability("Binary", ("read",)),
         ResourceCapability("Composition", ("read",), (), (("document", _DOCUMENT),)),
         ResourceCapability("OperationDefinition", ("read",)),
+        *(
+            ResourceCapability(
+                name, read_and_search, (_ID, ("url", "uri", f"{_SEARCH}/conformance-url"))
+            )
+            for name in ("CodeSystem", "ValueSet")
+        ),
         ResourceCapability("AuditEvent", ("search-type",)),
     ]
 

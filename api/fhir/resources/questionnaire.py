@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, Resource
+from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, NONE_OF_THESE_TEXT, Resource
 from api.fhir.questionnaire_catalogue import (
     QuestionnaireForm,
     derive_form_id,
@@ -10,6 +10,8 @@ from api.fhir.questionnaire_catalogue import (
     total_link_id,
 )
 from api.fhir.resources.enable_when import build_display_condition
+from api.fhir.resources.loinc_codes import INSTRUMENT_CODES, QUESTION_CODES, build_codes
+from api.fhir.resources.text_translations import translate_text
 from schemas.base import to_json_number
 from schemas.rulebook import Question
 
@@ -38,6 +40,7 @@ def build_questionnaire(form: QuestionnaireForm) -> Resource:
         "version": entry.version,
         "name": _computable_name(form),
         "title": header.title,
+        **translate_text(form.loaded, "title", "rulebook/title"),
         "status": entry.status,
         "experimental": False,
         "subjectType": ["Patient"],
@@ -46,6 +49,7 @@ def build_questionnaire(form: QuestionnaireForm) -> Resource:
         "description": header.summary,
         "purpose": header.intended_use,
         "copyright": header.copyright,
+        **build_codes(INSTRUMENT_CODES.get(entry.instrument)),
         "item": [*_build_groups(form), *_build_totals(form)],
     }
     if form.for_patient:
@@ -73,6 +77,9 @@ def _build_groups(form: QuestionnaireForm) -> list[Resource]:
         {
             "linkId": topic_link_id(topic.id),
             "text": f"{topic.label}. {topic.intro}" if topic.intro else topic.label,
+            **translate_text(
+                form.loaded, "text", f"topic/{topic.id}/label", f"topic/{topic.id}/intro"
+            ),
             "type": "group",
             "item": [_build_item(form, question) for question in questions],
         }
@@ -83,7 +90,9 @@ def _build_groups(form: QuestionnaireForm) -> list[Resource]:
 def _build_item(form: QuestionnaireForm, question: Question) -> Resource:
     item: Resource = {
         "linkId": question.id,
+        **build_codes(QUESTION_CODES.get(question.id)),
         "text": question.text,
+        **translate_text(form.loaded, "text", f"question/{question.id}/text"),
         "type": _TYPES[question.kind],
         "required": False,
         "repeats": question.kind == "multi",
@@ -122,11 +131,25 @@ def _build_item_control(code: str) -> Resource:
 def _build_options(form: QuestionnaireForm, question: Question) -> list[Resource]:
     system = form.urls.option_system(form.entry.instrument, question.id)
     options: list[Resource] = [
-        {"valueCoding": {"system": system, "code": option.id, "display": option.label}}
+        {
+            "valueCoding": {
+                "system": system,
+                "code": option.id,
+                "display": option.label,
+                **translate_text(
+                    form.loaded, "display", f"question/{question.id}/options/{option.id}/label"
+                ),
+            }
+        }
         for option in question.options
     ]
     if question.kind == "multi":
-        coding = {"system": system, "code": NONE_OF_THESE, "display": "None of these"}
+        coding = {
+            "system": system,
+            "code": NONE_OF_THESE,
+            "display": NONE_OF_THESE_TEXT,
+            **translate_text(form.loaded, "display", "wording/nothing_marked"),
+        }
         exclusive = {"url": f"{EXTENSION_BASE}/questionnaire-optionExclusive", "valueBoolean": True}
         options.append({"extension": [exclusive], "valueCoding": coding})
     return options
@@ -141,6 +164,11 @@ def _build_display_items(form: QuestionnaireForm, question: Question) -> list[Re
         {
             "linkId": f"{question.id}.{name}",
             "text": text,
+            **(
+                translate_text(form.loaded, "text", f"question/{question.id}/help")
+                if name == "help"
+                else {}
+            ),
             "type": "display",
             "extension": [_build_item_control("help")],
         }

@@ -8,10 +8,12 @@ from api.fhir.routes import (
     response_read,
     response_write,
     results,
+    terminology,
 )
 
 ROUTERS = (
     definitions.router,
+    terminology.router,
     operations.scoring_router,
     operations.screening_router,
     operations.report_router,

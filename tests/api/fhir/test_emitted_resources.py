@@ -19,6 +19,7 @@ from api.fhir.search_parameters import PARAMETERS
 from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.problems import Problem
 from scoring.catalogue import load_catalogue
+from scoring.translations import translate_rulebook
 
 HERE = "/fhir/QuestionnaireResponse"
 DIAGNOSES = ("icd", "snomed", "sct", "2.16.840.1.113883.6.90", "2.16.840.1.113883.6.96",
@@ -48,7 +49,10 @@ def resources(caller) -> list[dict]:
 
 
 def _collect_resources(caller) -> Iterator[dict]:
-    open_ones = ["metadata", "Questionnaire", "OperationDefinition/QuestionnaireResponse-score"]
+    open_ones = [
+        "metadata", "Questionnaire", "OperationDefinition/QuestionnaireResponse-score",
+        "CodeSystem", "ValueSet",
+    ]  # fmt: skip
     for path in open_ones:
         yield caller.get(f"/fhir/{path}").json()
     form = caller.get("/fhir/Questionnaire/nociplastic").json()
@@ -190,6 +194,27 @@ class TestNoDiagnosis:
             )),
         }  # fmt: skip
 
+    def test_every_own_code_is_in_the_system_at_its_url(self, caller, resources):
+        codings = {
+            (element["system"], element["code"])
+            for resource in resources
+            for element in within(resource)
+            if {"code", "system"} <= set(element) and str(element["system"]).startswith(FHIR)
+        }
+        assert len(codings) > 100
+        codes = {}
+        for system in {system for system, _ in codings}:
+            code_system = caller.get(system.removeprefix(FHIR.removesuffix("/fhir"))).json()
+            assert code_system["url"] == system
+            codes[system] = {concept["code"] for concept in code_system["concept"]}
+            value_set = caller.get(
+                code_system["valueSet"].removeprefix(FHIR.removesuffix("/fhir"))
+            ).json()
+            assert value_set["url"] == code_system["valueSet"]
+            (included,) = value_set["compose"]["include"]
+            assert included == {"system": system, "concept": code_system["concept"]}
+        assert [coding for coding in codings if coding[1] not in codes[coding[0]]] == []
+
     def test_no_probability_stands_anywhere(self, resources):
         names = {name for resource in resources for element in within(resource) for name in element}
         assert {"prediction", "qualitativeRisk"} <= names
@@ -316,7 +341,8 @@ def list_capabilities(statement: dict, part: str, key: str) -> list[tuple[str, s
 
 def interact(caller, kind: str, interaction: str, screening_id: str):
     """Use the interaction once and return the response."""
-    names = {"Questionnaire": "phq4", "OperationDefinition": "QuestionnaireResponse-score"}
+    names = {"Questionnaire": "phq4", "OperationDefinition": "QuestionnaireResponse-score",
+             "CodeSystem": "phq4-band", "ValueSet": "phq4-band"}  # fmt: skip
     one = f"/fhir/{kind}/{names.get(kind, screening_id)}"
     match interaction:
         case "read" | "history-instance":
@@ -356,7 +382,7 @@ class TestCapabilities:
     @pytest.fixture
     def claims(self, caller):
         statement = caller.get("/fhir/metadata").json()
-        assert len(statement["rest"][0]["resource"]) == 10
+        assert len(statement["rest"][0]["resource"]) == 12
         return statement
 
     @pytest.fixture
@@ -369,13 +395,13 @@ class TestCapabilities:
             (kind, interaction): interact(caller, kind, interaction, screening_id)
             for kind, interaction in declared
         }
-        assert len(answers) == 21
+        assert len(answers) == 25
         assert {declared: answer.status_code for declared, answer in answers.items()} == {
             (kind, interaction): 201 if interaction == "create" else 200
             for kind, interaction in declared
         }
         searches = [answer for (_, name), answer in answers.items() if name == "search-type"]
-        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 7
+        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 9
 
     def test_search_parameters(self, caller, claims, screening_id):
         values = {"url": f"{FHIR}/Questionnaire/phq4", "version": "1.0.0", "status": "active",
@@ -389,9 +415,11 @@ class TestCapabilities:
             for kind, name in list_capabilities(claims, "searchParam", "name")
             if name not in PARAMETERS.get(kind, ())  # which have a test of their own
         ]
-        assert len(declared) == 20
+        assert len(declared) == 24
         some = {(kind, name): values[name] for kind, name in declared}
         some["Questionnaire", "_id"] = "phq4"
+        for kind in ("CodeSystem", "ValueSet"):
+            some[kind, "_id"], some[kind, "url"] = "phq4-band", f"{FHIR}/{kind}/phq4/band"
         bundles = search_by_query(caller, some)
         assert search_by_form(caller, some) == bundles
         certain = [place for place in declared if place[1] in ("_id", "url", "version", "status")]
@@ -449,6 +477,22 @@ class TestCapabilities:
         assert served_types - {"metadata", ".well-known"} == claimed_types
 
 
+def codings_of(item: dict) -> list[dict]:
+    return [option["valueCoding"] for option in item.get("answerOption", ())]
+
+
+def read_translation(element: dict, language: str) -> str:
+    """Return the text in this language by the translation extension."""
+    (content,) = (
+        parts["content"]["valueString"]
+        for extension in element["extension"]
+        if extension["url"] == "http://hl7.org/fhir/StructureDefinition/translation"
+        for parts in [{part["url"]: part for part in extension["extension"]}]
+        if parts["lang"]["valueCode"] == language
+    )
+    return content
+
+
 class TestQuestionnaires:
     def test_each_version_of_each_rulebook_is_there_twice(self, caller, service):
         entries = caller.get("/fhir/Questionnaire").json()["entry"]
@@ -480,6 +524,59 @@ class TestQuestionnaires:
         clinicians = caller.get("/fhir/Questionnaire/nociplastic").json()
         assert any(item["linkId"].endswith(".weight") for item in within(clinicians)
                    if "linkId" in item)  # fmt: skip
+
+    @pytest.mark.parametrize("language", ["de", "es"])
+    @pytest.mark.parametrize("name", ["nociplastic", "phq4-patient"])
+    def test_texts_and_options_have_their_translations(self, caller, name, language):
+        loaded = load_catalogue().find_active(name.removesuffix("-patient"))
+        book = translate_rulebook(loaded, language)
+        questions, option_count = book.questions_by_id, 0
+        form = caller.get(f"/fhir/Questionnaire/{name}").json()
+        assert read_translation(form["_title"], language) == book.rulebook.title
+        question_items = [item for group in form["item"] if group["type"] == "group"
+                 for item in group["item"]]  # fmt: skip
+        for item in question_items:
+            question = questions[item["linkId"]]
+            assert read_translation(item["_text"], language) == question.text
+            for option, coding in zip(question.options, codings_of(item), strict=False):
+                assert read_translation(coding["_display"], language) == option.label
+                option_count += 1
+            for help_item in item.get("item", ()):
+                if help_item["linkId"].endswith(".help"):
+                    assert read_translation(help_item["_text"], language) == question.help
+        assert question_items
+        assert (option_count > 50) == (name == "nociplastic")
+
+    def test_questions_have_the_loinc_codes_that_are_verified_and_no_others(self, caller):
+        sent_codes = {}
+        for name in ("nociplastic", "phq4"):
+            form = caller.get(f"/fhir/Questionnaire/{name}").json()
+            for item in within(form):
+                if "linkId" in item and "code" in item:
+                    (coding,) = item["code"]
+                    assert coding["system"] == "http://loinc.org"
+                    sent_codes[item["linkId"]] = coding["code"]
+        assert form["code"] == [{"system": "http://loinc.org", "code": "69724-3"}]
+        assert sent_codes == {
+            "phq4_nervous": "69725-0", "phq4_worrying": "68509-9",
+            "phq4_interest": "44250-9", "phq4_down": "44255-8",
+            "phq9_item9": "44260-8", "phq9_total": "44261-6", "gad7_total": "70274-6",
+            "peg_pain": "75893-8",
+        }  # fmt: skip
+
+    def test_an_answer_may_copy_an_option_with_its_translations(self, caller):
+        form = caller.get("/fhir/Questionnaire/nociplastic").json()
+        group, item = next(
+            (group, item) for group in form["item"] for item in group.get("item", ())
+            if "answerOption" in item
+        )  # fmt: skip
+        answer = [{"valueCoding": codings_of(item)[0]}]
+        body = build_response(form, {}, authored="2026-11-20") | {
+            "item": [
+                {"linkId": group["linkId"], "item": [{"linkId": item["linkId"], "answer": answer}]}
+            ]
+        }
+        assert caller.post(f"{HERE}/$score", json=body).status_code == 200
 
     def test_a_client_that_has_the_version_gets_304(self, caller):
         here = "/fhir/Questionnaire/phq4"

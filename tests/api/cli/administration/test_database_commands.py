@@ -22,7 +22,7 @@ from api.store.operations.startup import open_store
 BACKUP_ROLE = "nociscreen_backup"
 WITHOUT_STORE = {
     "score", "report", "batch", "openapi", "import-sample", "keys new", "rulebook check",
-    "rulebook release", "doctor",
+    "rulebook release", "doctor", "map schema",
 }  # fmt: skip
 CREATING = {"serve", "admin first", "demo data"}
 

@@ -72,6 +72,7 @@ PAGES_OF_OPERATIONS = {
     "add_webhook_secret": f"POST {PRACTICE}/destinations/{{destination}}/webhook-secrets",
     "export_patient": f"POST {PRACTICE}/patient-data/export",
     "erase_patient": f"POST {PRACTICE}/patient-data/erase",
+    "erase_patient_by_delete": f"POST {PRACTICE}/patient-data/erase",
     "merge_patients": f"POST {PRACTICE}/patient-data/merge",
     "list_client_approvals": f"GET {PRACTICE}/approvals",
     "list_patient_approvals": f"GET {PRACTICE}/approvals",

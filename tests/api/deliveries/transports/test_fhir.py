@@ -155,10 +155,11 @@ def test_a_correction_replaces_the_document(ehr, push, sender, store, clinic, fi
 @needs_node
 @pytest.mark.parametrize("profile", ["athena-practice", "epic-note", "oracle-health"])
 def test_a_profile_of_one_document_sends_it_in_its_format(
-    ehr, push, sender, find_delivery, profile
+    ehr, push, sender, find_delivery, store, clinic, profile
 ):
     before = count_resources(ehr)
-    delivery, _, _ = push(ehr, profile)
+    known = add(store, clinic, "Patient/eAbc", encounter="Encounter/eVis")
+    delivery, _, _ = push(ehr, profile, screening=known)
     sender.send_all()
     assert find_delivery(delivery).state == "delivered", find_delivery(delivery)
     expected_counts = before | {"DocumentReference": before["DocumentReference"] + 1}

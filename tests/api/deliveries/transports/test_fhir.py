@@ -158,8 +158,8 @@ def test_a_profile_of_one_document_sends_it_in_its_format(
     ehr, push, sender, find_delivery, store, clinic, profile
 ):
     before = count_resources(ehr)
-    known = add(store, clinic, "Patient/eAbc", encounter="Encounter/eVis")
-    delivery, _, _ = push(ehr, profile, screening=known)
+    screening = add(store, clinic, "Patient/eAbc", encounter="Encounter/eVis")
+    delivery, _, _ = push(ehr, profile, screening=screening)
     sender.send_all()
     assert find_delivery(delivery).state == "delivered", find_delivery(delivery)
     expected_counts = before | {"DocumentReference": before["DocumentReference"] + 1}

@@ -13,7 +13,7 @@ from support.processes import issue_first_token, serving
 HERE = Path(__file__).parent
 ST = Path(sys.executable).with_name("st")
 EXAMPLES = os.environ.get("TEST_FUZZ_EXAMPLES", "3")
-SECONDS = os.environ.get("TEST_FUZZ_SECONDS", "20")
+SECONDS = os.environ.get("TEST_FUZZ_SECONDS")
 CONTRACT = HERE.parents[1] / "openapi"
 DOCUMENT = json.loads((CONTRACT / "openapi.json").read_text())
 KNOWN_TO_HOOKS = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
@@ -40,7 +40,7 @@ def test_every_answer_keeps_the_contract(service, tmp_path, phases):
             *("run", f"{address}/openapi.json"),
             *("--checks", "all", "--mode", "all", "--phases", phases),
             *("-n", EXAMPLES, "--seed", "1", "--no-color"),
-            *(("--max-time", SECONDS) if phases == "stateful" else ()),
+            *(("--max-time", SECONDS) if SECONDS and phases == "stateful" else ()),
             *("-H", f"Authorization: Bearer {token}"),
         ],
         capture_output=True,

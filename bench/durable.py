@@ -13,7 +13,7 @@ import psycopg
 
 from api.store.database.engine import connect_sqlite
 from bench.load import rate
-from bench.service import INTAKE, ROOT, build_environment, build_request, run_command, start_service
+from bench.service import INTAKE, ROOT, build_environment, build_request, issue_token, start_service
 
 CLIENTS = 16
 Side = Callable[[], float]
@@ -80,8 +80,7 @@ def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
 def _serving(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]:
     """Run a service on this folder or database; yield a function that returns its rate."""
     environment = build_environment(folder) | more
-    run_command(environment, "admin", "first")
-    token = run_command(environment, "token", "--minutes", "15")
+    token = issue_token(environment, "--minutes", "15")
     intake = INTAKE | {"patient": {"reference": "MRN-0042"}}
     request = build_request("/v1/screenings", token, intake)
     with start_service(environment) as port:

@@ -23,7 +23,7 @@ from bench.service import (
     PROGRAM,
     build_environment,
     build_request,
-    run_command,
+    issue_token,
     start_server,
 )
 
@@ -37,7 +37,7 @@ async def main(seconds: float) -> None:
     """Load a service and print what it took."""
     with tempfile.TemporaryDirectory() as folder:
         environment = build_environment(folder)
-        token = run_command(environment, "token", "--minutes", TOKEN_MINUTES)
+        token = issue_token(environment, "--minutes", TOKEN_MINUTES)
         with start_server([PROGRAM, "serve", "--port", "0"], environment) as server:
             port = int(server.stdout.readline().rsplit(":", 1)[1])
             print_samples(await measure(port, server.pid, token, seconds))

@@ -13,7 +13,14 @@ from uuid import uuid4
 from api.security.keys import generate_signing_key
 from api.security.signatures import sign_token
 from bench.load import exchange
-from bench.service import INTAKE, build_environment, build_request, run_command, start_service
+from bench.service import (
+    INTAKE,
+    build_environment,
+    build_request,
+    issue_token,
+    run_command,
+    start_service,
+)
 
 ISSUER = "https://ehr.example"
 PATH = "/cds-services/nociplastic"
@@ -38,7 +45,7 @@ def _serving(port: int) -> Iterator[object]:
     with tempfile.TemporaryDirectory() as folder:
         environment = build_environment(folder)
         environment["NOCISCREEN_PUBLIC_URL"] = f"http://127.0.0.1:{port}"
-        token = run_command(environment, "token")
+        token = issue_token(environment)
         organisation = json.loads(Path(folder, "client.json").read_text())["organisation"]
         terms = {"keys": [key.to_public_jwk()], "scopes": ["screenings:read"]}
         Path(folder, "ehr.json").write_text(json.dumps(terms))

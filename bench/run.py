@@ -29,7 +29,7 @@ from bench.service import (
     ROOT,
     build_environment,
     build_request,
-    run_command,
+    issue_token,
     start_server,
     start_service,
 )
@@ -83,7 +83,7 @@ def over_http() -> list[Figure]:
     """`POST /v1/score` beside a bare FastAPI route."""
     with tempfile.TemporaryDirectory() as folder:
         environment = build_environment(folder)
-        request = build_request("/v1/score", run_command(environment, "token"), INTAKE)
+        request = build_request("/v1/score", issue_token(environment), INTAKE)
         bare_port, size = _free_port(), len(assess_example())
         bare = [sys.executable, "-m", "bench.bare", str(bare_port), str(size)]
         with start_service(environment) as port, start_server(bare, environment):

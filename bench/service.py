@@ -33,6 +33,12 @@ def run_command(environment: dict[str, str], *words: str) -> str:
     return text.strip()
 
 
+def issue_token(environment: dict[str, str], *words: str) -> str:
+    """Create the store with its first client, and return an access token of it."""
+    run_command(environment, "admin", "first")
+    return run_command(environment, "token", *words)
+
+
 @contextmanager
 def start_server(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen]:
     """Run a server until the block ends."""

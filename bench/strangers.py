@@ -21,7 +21,14 @@ from api.auth.client_authentication import ASSERTION_TYPE
 from api.security.keys import generate_signing_key
 from api.security.signatures import sign_token
 from bench.load import exchange
-from bench.service import INTAKE, build_environment, build_request, run_command, start_service
+from bench.service import (
+    INTAKE,
+    build_environment,
+    build_request,
+    issue_token,
+    run_command,
+    start_service,
+)
 
 TURNS = 5
 CALLS_PER_TURN = 300
@@ -106,7 +113,7 @@ def _serving() -> Iterator[tuple[int, bytes, Callable[[int], bytes]]]:
             "NOCISCREEN_OIDC_CLIENT_ID": "nociscreen",
             "NOCISCREEN_TRUSTED_PROXIES": "127.0.0.1",
         }
-        token = run_command(environment, "token")
+        token = issue_token(environment)
         with start_service(environment) as port:
             client = _add_strangers(environment, port, tarpit, hook)
             yield port, build_request("/v1/score", token, INTAKE), lambda n: _build_call(n, client)

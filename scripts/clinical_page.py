@@ -1,19 +1,16 @@
 """Writes docs/clinical/ from the rulebooks, for clinicians; with --check fails if it differs."""
 
-import sys
 import textwrap
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 from condition_words import ConditionWriter
+from generated_pages import write_pages
 
 from schemas.base import to_json_number
 from schemas.rulebook import Criterion, Derived, Flag, NextStep, Question, Rulebook
 from scoring.catalogue import RULEBOOKS_FOLDER, read_rulebook
 from scoring.explanation import format_points
 
-ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "docs" / "clinical"
 NOTE = "<!-- Written by scripts/clinical_page.py from the rulebook. Run `make openapi`. -->"
 RESPONDENTS = {"patient": "the patient", "clinician": "the clinician", "either": "either"}
 KINDS = {"boolean": "yes or no", "choice": "one option", "multi": "any number of options"}
@@ -36,25 +33,11 @@ def main() -> None:
         if file.stem[0].isdigit()
     ]
     pages = {
-        f"{book.rulebook.instrument}-{book.rulebook.version}.md": "\n".join([*Page(book), ""])
+        f"clinical/{book.rulebook.instrument}-{book.rulebook.version}.md": Page(book)
         for book in books
         if book.rulebook.counts_certain_points
     }
-    outdated = [name for name, text in pages.items() if read_page(name) != text]
-    if "--check" in sys.argv[1:]:
-        for name in outdated:
-            print(f"docs/clinical/{name} differs from its rulebook; run `make openapi`")
-        raise SystemExit(1 if outdated else 0)
-    FOLDER.mkdir(exist_ok=True)
-    for name in outdated:
-        (FOLDER / name).write_text(pages[name], encoding="utf-8")
-        print(f"docs/clinical/{name}")
-
-
-def read_page(name: str) -> str | None:
-    """Return the page as it is, None if there is none."""
-    page = FOLDER / name
-    return page.read_text(encoding="utf-8") if page.is_file() else None
+    write_pages(pages, "its rulebook")
 
 
 class Page:

@@ -4,13 +4,13 @@ The calls come from openapi/openapi.json, which `nociscreen openapi` writes: run
 """
 
 import json
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import typer
+from generated_pages import write_pages
 
 from api.cli import main as command_line
 from api.field_errors import list_codes
@@ -21,7 +21,6 @@ from api.settings import Settings
 from scoring.catalogue import load_catalogue
 
 ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "docs" / "reference"
 NOTE = "<!-- Written by scripts/reference.py from the code. Run `make openapi` to update it. -->"
 METHODS = ("get", "post", "put", "patch", "delete")
 LIMITS = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
@@ -31,28 +30,15 @@ PLAIN_NAMES = {"SecretStr": "secret", "str": "text", "int": "integer", "float": 
 def main() -> None:
     """Write the pages, or name those that differ from the code."""
     pages = {
-        "api.md": "\n".join([*describe_calls(), ""]),
-        "settings.md": "\n".join([*describe_settings(), ""]),
-        "problems.md": "\n".join([*describe_problems(), ""]),
-        "cli.md": "\n".join([*describe_commands(), ""]),
-        "scopes.md": "\n".join([*describe_scopes(), ""]),
-        "metrics.md": "\n".join([*describe_metrics(), ""]),
-        "columns.md": "\n".join([*describe_columns(), ""]),
+        "reference/api.md": describe_calls(),
+        "reference/settings.md": describe_settings(),
+        "reference/problems.md": describe_problems(),
+        "reference/cli.md": describe_commands(),
+        "reference/scopes.md": describe_scopes(),
+        "reference/metrics.md": describe_metrics(),
+        "reference/columns.md": describe_columns(),
     }
-    outdated = [name for name, text in pages.items() if read_page(name) != text]
-    if "--check" in sys.argv[1:]:
-        for name in outdated:
-            print(f"docs/reference/{name} differs from the code; run `make openapi`")
-        raise SystemExit(1 if outdated else 0)
-    for name in outdated:
-        (FOLDER / name).write_text(pages[name], encoding="utf-8")
-        print(f"docs/reference/{name}")
-
-
-def read_page(name: str) -> str | None:
-    """Return the page as it is, None if there is none."""
-    page = FOLDER / name
-    return page.read_text(encoding="utf-8") if page.is_file() else None
+    write_pages(pages, "the code")
 
 
 def describe_calls() -> Iterator[str]:
@@ -64,18 +50,23 @@ def describe_calls() -> Iterator[str]:
         "service also serves at `GET /openapi.json`. `HEAD` works wherever `GET` does. How to use "
         "the calls: [integration.md](../integration.md).",
     )
-    paths = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))["paths"]
     operations: dict[str, list[str]] = {}
-    for path, methods in paths.items():
-        for method in METHODS:
-            if operation := methods.get(method):
-                call = f"`{method.upper()} {path}` ({describe_access(operation)})"
-                line = f"{call}: {operation['summary']}."
-                operations.setdefault(operation["tags"][0], []).append(line)
+    for call, operation in list_operations():
+        line = f"{call} ({describe_access(operation)}): {operation['summary']}."
+        operations.setdefault(operation["tags"][0], []).append(line)
     for tag, lines in operations.items():
         yield from begin_section(tag[0].upper() + tag[1:])
         for line in lines:
             yield from wrap_item(line)
+
+
+def list_operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each call of the API, such as `GET /v1/links`, with its description."""
+    paths = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))["paths"]
+    for path, methods in paths.items():
+        for method in METHODS:
+            if operation := methods.get(method):
+                yield f"`{method.upper()} {path}`", operation
 
 
 def describe_access(operation: dict[str, Any]) -> str:
@@ -97,13 +88,11 @@ def describe_scopes() -> Iterator[str]:
         "give to others only scopes that it has.",
     )
     yield ""
-    paths = json.loads((ROOT / "openapi" / "openapi.json").read_text(encoding="utf-8"))["paths"]
     calls: dict[str, list[str]] = {scope: [] for scope in SCOPES}
-    for path, methods in paths.items():
-        for method in METHODS:
-            for requirement in methods.get(method, {}).get("security", ()):
-                for scope in requirement.get("token", ()):
-                    calls[scope].append(f"`{method.upper()} {path}`")
+    for call, operation in list_operations():
+        for requirement in operation["security"]:
+            for scope in requirement.get("token", ()):
+                calls[scope].append(call)
     for scope, scoped_calls in calls.items():
         yield from wrap_item(f"`{scope}`: {', '.join(scoped_calls) or 'no call needs it today'}")
 

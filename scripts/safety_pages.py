@@ -3,20 +3,17 @@
 The log comes from docs/safety/hazards.toml, the cards from the rulebooks.
 """
 
-import sys
 import tomllib
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from clinical_page import format_number, item, paragraph, section
+from generated_pages import FOLDER, write_pages
 
 from schemas.rulebook import Rulebook
 from scoring.catalogue import RULEBOOKS_FOLDER, Catalogue, CatalogueEntry
 
-ROOT = Path(__file__).parent.parent
-FOLDER = ROOT / "docs"
 NOTE = "<!-- Written by scripts/safety_pages.py. Run `make openapi`. -->"
 SEVERITIES = ("minor", "significant", "considerable", "major", "catastrophic")
 RISKS = {
@@ -53,23 +50,10 @@ RESPONDENTS = {"patient": "the patient", "clinician": "the clinician", "either":
 def main() -> None:
     """Write the pages, or name those that differ from their sources."""
     pages = {
-        "safety/hazard-log.md": "\n".join([*write_hazard_log(read_hazards()), ""]),
-        "clinical/model-cards.md": "\n".join([*write_model_cards(), ""]),
+        "safety/hazard-log.md": write_hazard_log(read_hazards()),
+        "clinical/model-cards.md": write_model_cards(),
     }
-    outdated = [name for name, text in pages.items() if read_page(name) != text]
-    if "--check" in sys.argv[1:]:
-        for name in outdated:
-            print(f"docs/{name} differs from its source; run `make openapi`")
-        raise SystemExit(1 if outdated else 0)
-    for name in outdated:
-        (FOLDER / name).write_text(pages[name], encoding="utf-8")
-        print(f"docs/{name}")
-
-
-def read_page(name: str) -> str | None:
-    """Return the page as it is, None if there is none."""
-    page = FOLDER / name
-    return page.read_text(encoding="utf-8") if page.is_file() else None
+    write_pages(pages, "its source")
 
 
 def read_hazards() -> list[dict[str, Any]]:

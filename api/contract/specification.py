@@ -4,8 +4,6 @@ Adds the security schemes, the error responses common to all routes, and example
 responses for each operation.
 """
 
-from copy import deepcopy
-
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
@@ -59,7 +57,7 @@ RATE_LIMIT_HEADERS = {
 
 def build_openapi(app: FastAPI) -> OpenApiObject:
     """Return the complete OpenAPI document of the application."""
-    described = get_openapi(
+    document = get_openapi(
         title=app.title,
         version=app.version,
         summary=app.summary,
@@ -68,7 +66,6 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
         license_info={"name": "Apache-2.0", "identifier": "Apache-2.0"},
         servers=[{"url": "/"}],
     )
-    document = deepcopy(described)  # parts of it belong to the routes, which applications share
     components = document["components"]
     components["securitySchemes"] = {
         "token": TOKEN_SCHEME,

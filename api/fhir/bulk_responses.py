@@ -15,7 +15,7 @@ LineFault = tuple[str | None, str, str]
 
 
 class ResponseTranslator:
-    """Translates responses to the forms of one rulebook, whatever server they come from."""
+    """Translates responses to the forms of one rulebook, from any server."""
 
     def __init__(self, catalogue: Catalogue, loaded: LoadedRulebook) -> None:
         self._loaded = loaded

@@ -30,7 +30,7 @@ def run_command(settings, *words) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def logging_restored() -> Iterator[None]:
-    """Let a command log to its own standard error, and nobody after it."""
+    """Let a command log to its own standard error, and restore the configuration afterwards."""
 
     def log_to_standard_error() -> None:
         factory = structlog.PrintLoggerFactory(sys.stderr)

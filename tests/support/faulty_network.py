@@ -38,7 +38,7 @@ class FaultyLink:
 
 
 def reset(connection: socket.socket) -> None:
-    """Close a connection so that its other end is told of a reset."""
+    """Close a connection with a reset, which the other end receives as an error."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
 

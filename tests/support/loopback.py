@@ -20,7 +20,7 @@ _PORTS: WeakKeyDictionary[Service, int] = WeakKeyDictionary()
 
 
 class LoopbackTransport(httpx2.HTTPTransport):
-    """Sends each request to a port of this computer, whatever host it names."""
+    """Sends each request to one port of this computer and keeps its `Host` header."""
 
     def __init__(self, port: int) -> None:
         super().__init__(limits=httpx2.Limits(max_keepalive_connections=0))

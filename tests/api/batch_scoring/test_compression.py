@@ -1,4 +1,4 @@
-"""Cut off or damaged input is told; nothing less than the whole is ever read as the whole."""
+"""A compressed file that is cut off or damaged is refused, never read in part."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""Whatever damages a file: rows in are results, set aside or told; what is written is read."""
+"""Each row of a damaged file is scored, set aside or reported; written results are read again."""
 
 import csv
 import io

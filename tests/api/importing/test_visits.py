@@ -1,4 +1,4 @@
-"""Rows that differ under one name are told with their red flags; numbers have one reading."""
+"""The import reports rows that differ under one name, and refuses ambiguous numbers."""
 
 from datetime import date
 from pathlib import Path

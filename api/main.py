@@ -20,16 +20,16 @@ from api.cds_hooks import routes as cds_hooks
 from api.contract.specification import build_openapi
 from api.deliveries import routes as deliveries
 from api.desk import routes as desk
-from api.desk.oidc_login import OidcLogin
+from api.desk.access.oidc_login import OidcLogin
 from api.documents.render_pool import RendererPool
 from api.fhir import routes as fhir
 from api.fhir.elements import FHIR_JSON
 from api.fhir.resources.operation_outcome import convert_problem
 from api.forms import routes as forms
-from api.http import problem_responses
-from api.http.compression import JsonCompression
+from api.http.bodies.compression import JsonCompression
 from api.http.cors import CrossOriginMiddleware
-from api.http.error_conversion import respond_to_store_error
+from api.http.errors import problem_responses
+from api.http.errors.error_conversion import respond_to_store_error
 from api.http.exact_paths import ExactPaths
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
@@ -39,7 +39,7 @@ from api.patients import routes as patients
 from api.problems import Problem
 from api.score import routes as score
 from api.screenings import routes as screenings
-from api.security.access_tokens import AccessTokens
+from api.security.tokens.access_tokens import AccessTokens
 from api.settings import Settings
 from api.store.errors import StoreError
 from api.store.operations.backlog import read_backlog

@@ -48,7 +48,7 @@ def on_sqlite(seconds: float) -> Iterator[tuple[Side, Side]]:
 def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
     """Both sides on one PostgreSQL 15, fsync on."""
     sys.path.insert(0, str(ROOT / "tests"))
-    from support.postgres import Postgres
+    from support.servers.postgres import Postgres
 
     from api.store.key_ring import create_key_ring_file
 

@@ -6,9 +6,9 @@ Two-valued, as that engine is: what is unknown gives nothing. Derived values com
 import json
 from typing import assert_never
 
-from schemas import conditions
 from schemas.base import to_json_number
-from schemas.rulebook import Criterion
+from schemas.rulebooks import conditions
+from schemas.rulebooks.rulebook import Criterion
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import expand_options
 

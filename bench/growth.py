@@ -34,7 +34,7 @@ def _measure(size: int) -> dict[str, float]:
 
     from api.store.operations.startup import open_store
     from api.store.screenings import earlier_screenings, screenings, search
-    from schemas.screening import ScreeningFilters
+    from schemas.patients.screening import ScreeningFilters
 
     with tempfile.TemporaryDirectory() as folder:
         store = open_store(builders.build_store_settings(Path(folder)))

@@ -64,7 +64,7 @@ def reports(figure: Callable) -> list:
 
 def _document() -> Document:
     sys.path.insert(0, str(ROOT / "tests"))
-    from support.report_examples import build_example_document
+    from support.reports.report_examples import build_example_document
 
     return build_example_document(
         "widespread_pain", patient_name="Ada Example", patient_reference="MRN-0042"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, Field, StrictBool, WithJsonSchema, create_model
 
 from schemas.base import FrozenModel, Many, Points
-from schemas.rulebook import Question, Rulebook
+from schemas.rulebooks.rulebook import Question, Rulebook
 from scoring.compiled_rulebook import LoadedRulebook
 
 

@@ -17,8 +17,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import ValidationError
 
 from schemas.base import FrozenModel, Sha256, Text
-from schemas.rulebook import Instrument, Rulebook, Version
-from schemas.rulebook_name import RulebookName
+from schemas.rulebooks.rulebook import Instrument, Rulebook, Version
+from schemas.rulebooks.rulebook_name import RulebookName
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.validation.rulebook_validation import find_rulebook_faults
 from scoring.validation.rulebook_versions import classify_change, find_least_version

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from schemas.conditions import Condition
-from schemas.rulebook import Question, Rulebook
-from scoring.conditions import Facts, compile_condition
-from scoring.criterion_results import compile_criterion_result
-from scoring.explanation import ENGLISH_STYLE, Explainer, SentenceStyle
-from scoring.intake_facts import FactReader, IntakeFacts
-from scoring.question_dependencies import (
+from schemas.rulebooks.conditions import Condition
+from schemas.rulebooks.rulebook import Question, Rulebook
+from scoring.answers.intake_facts import FactReader, IntakeFacts
+from scoring.answers.question_dependencies import (
     find_condition_questions,
     find_discount_questions,
     find_level_questions,
     iterate_conditions,
 )
+from scoring.conditions import Facts, compile_condition
+from scoring.criterion_results import compile_criterion_result
+from scoring.explanation import ENGLISH_STYLE, Explainer, SentenceStyle
 from scoring.weighing import CriterionPoints, PointsAdder, compile_criterion, find_band_start
 
 

@@ -8,7 +8,7 @@ other parts are unknown. Only `either` departs from it: one known part is enough
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from schemas.conditions import (
+from schemas.rulebooks.conditions import (
     AllOf,
     Always,
     AnyOf,
@@ -25,7 +25,7 @@ from schemas.conditions import (
     OneOf,
     list_parts,
 )
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 
 Facts = Mapping[str, Any]
 Truth = bool | None

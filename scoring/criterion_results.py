@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import Any, Literal
 
-from schemas.assessment import AppliedDiscount, WeighedCriterion
-from schemas.conditions import iterate_statements
-from schemas.rulebook import Criterion
+from schemas.assessments.assessment import AppliedDiscount, WeighedCriterion
+from schemas.rulebooks.conditions import iterate_statements
+from schemas.rulebooks.rulebook import Criterion
 from scoring.conditions import Facts
 from scoring.explanation import NOT_ASKED, PLACEHOLDER, Explainer
 from scoring.weighing import CriterionPoints, to_points

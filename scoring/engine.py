@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from schemas.assessment import Assessment, Safety
+from schemas.assessments.assessment import Assessment, Safety
+from scoring.common_rules.weighed_intake import WeighedIntake, weigh_facts
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.first_rules.assessment import FirstRules
 from scoring.second_rules.assessment import SecondRules
-from scoring.weighed_intake import WeighedIntake, weigh_facts
 
 
 def assess(

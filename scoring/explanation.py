@@ -7,8 +7,8 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from schemas.base import to_json_number
-from schemas.conditions import iterate_statements
-from schemas.rulebook import Criterion, Discount, Rulebook, Wording
+from schemas.rulebooks.conditions import iterate_statements
+from schemas.rulebooks.rulebook import Criterion, Discount, Rulebook, Wording
 from scoring.conditions import Facts, find_matching_options
 from scoring.weighing import CriterionPoints
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from pydantic import MISSING
 
-from schemas.assessment import Assessment
-from schemas.rulebook import Question
+from schemas.assessments.assessment import Assessment
+from schemas.rulebooks.rulebook import Question
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
 

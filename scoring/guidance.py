@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.assessment import Assessment
-from schemas.assessment_context import Guidance
+from schemas.assessments.assessment import Assessment
+from schemas.assessments.assessment_context import Guidance
 from scoring.answer_model import validate_answers
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import compile_rules

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from schemas.assessment import Assessment
-from schemas.rulebook import Rulebook
-from schemas.translation import TRANSLATED_FIELDS, Translation, apply_translation
+from schemas.assessments.assessment import Assessment
+from schemas.rulebooks.rulebook import Rulebook
+from schemas.rulebooks.translation import TRANSLATED_FIELDS, Translation, apply_translation
 from scoring.answer_model import validate_answers
 from scoring.catalogue import RULEBOOKS_FOLDER, RulebookError
 from scoring.compiled_rulebook import LoadedRulebook

@@ -11,8 +11,8 @@ from decimal import Decimal
 from functools import cache
 from typing import NamedTuple
 
-from schemas.conditions import iterate_statements
-from schemas.rulebook import Band, Criterion, Question, Rulebook
+from schemas.rulebooks.conditions import iterate_statements
+from schemas.rulebooks.rulebook import Band, Criterion, Question, Rulebook
 from scoring.conditions import CompiledCondition, Facts, Truth, compile_condition
 
 

@@ -7,7 +7,7 @@ from condition_words import ConditionWriter
 from generated_pages import write_pages
 
 from schemas.base import to_json_number
-from schemas.rulebook import Criterion, Derived, Flag, NextStep, Question, Rulebook
+from schemas.rulebooks.rulebook import Criterion, Derived, Flag, NextStep, Question, Rulebook
 from scoring.catalogue import RULEBOOKS_FOLDER, read_rulebook
 from scoring.explanation import format_points
 

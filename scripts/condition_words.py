@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from schemas.base import to_json_number
-from schemas.conditions import (
+from schemas.rulebooks.conditions import (
     AllOf,
     Always,
     AnyOf,
@@ -20,7 +20,7 @@ from schemas.conditions import (
     OneOf,
     Statement,
 )
-from schemas.rulebook import Question, Rulebook
+from schemas.rulebooks.rulebook import Question, Rulebook
 
 
 class ConditionWriter:

@@ -11,7 +11,7 @@ import urllib.request
 from pathlib import Path
 
 from api.cli.assessment_table import print_assessment
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 
 ROOT = Path(__file__).parent.parent
 INTAKE = ROOT / "api" / "contract" / "examples" / "core_form.json"

@@ -11,7 +11,7 @@ from typing import Any
 from clinical_page import format_number, item, paragraph, section
 from generated_pages import FOLDER, write_pages
 
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
 from scoring.catalogue import RULEBOOKS_FOLDER, Catalogue, CatalogueEntry
 
 NOTE = "<!-- Written by scripts/safety_pages.py. Run `make openapi`. -->"

@@ -13,8 +13,8 @@ from starlette.testclient import TestClient
 from support import builders
 from support.builders import Clinic, build_fixture_settings, copy_empty_store
 from support.callers import bearing, calling, replace_service
-from support.postgres import Postgres
 from support.second_release import load_released_catalogue
+from support.servers.postgres import Postgres
 
 from api.documents.render_pool import InProcessRenderer
 from api.main import Service, create_app

@@ -13,18 +13,18 @@ from fastapi import Request
 
 from api.auth.jwks_cache import JwksCache, JwksSource
 from api.auth.services import find_services
-from api.http.request_body import read_form_fields
+from api.http.bodies.request_body import read_form_fields
 from api.problems import Problem
 from api.security import smart_scopes
-from api.security.client_assertions import (
+from api.security.keys import VerifyingKey
+from api.security.scopes import sort_known_scopes
+from api.security.signatures import read_claimed_algorithm
+from api.security.tokens.client_assertions import (
     InvalidAssertionError,
     VerifiedAssertion,
     read_claimed_client,
     verify_assertion,
 )
-from api.security.keys import VerifyingKey
-from api.security.scopes import sort_known_scopes
-from api.security.signatures import read_claimed_algorithm
 from api.store.accounts import callers
 from api.store.accounts.callers import Caller
 from api.store.store import Store

@@ -21,7 +21,7 @@ from api.store.accounts import issuers
 from api.store.accounts.callers import Caller
 from api.store.accounts.issuers import TrustedIssuer
 from api.store.store import Store
-from schemas.issuer import Issuer
+from schemas.organisations.issuer import Issuer
 
 MAX_ACCESS_TOKEN_SECONDS = 90 * 60
 MAX_HOOK_TOKEN_SECONDS = 5 * 60

@@ -16,10 +16,10 @@ from api.outbound.connection import ConnectionPolicy
 from api.outbound.errors import OutboundError
 from api.outbound.http_client import HTTP_SCHEMES, OutboundRequest, send_request
 from api.security.base64url import encode_base64url
-from api.security.id_tokens import verify_id_token
 from api.security.jwks import parse_jwks
 from api.security.signatures import InvalidTokenError
 from api.security.strict_json import decode_json
+from api.security.tokens.id_tokens import verify_id_token
 from api.settings import Settings
 from api.store.locks import FairLock
 

@@ -24,10 +24,10 @@ from api.auth.admission import admit_caller
 from api.auth.external_tokens import build_token_problem, read_unverified_issuer
 from api.auth.services import find_services
 from api.field_errors import suggest_name
-from api.http.error_conversion import CLIENT_ERRORS, convert_error
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.bodies.request_body import JSON, BodyMediaType, list_property_names, read_json
+from api.http.errors.error_conversion import CLIENT_ERRORS, convert_error
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.http.preconditions import refuse_unsupported_conditions
-from api.http.request_body import JSON, BodyMediaType, list_property_names, read_json
 from api.observability.structured_logging import REQUEST_ID
 from api.problems import FieldError, Problem
 from api.security.client_secrets import has_api_key_prefix, parse_api_key

@@ -11,7 +11,7 @@ from api.auth.external_tokens import ExternalTokenVerifier
 from api.auth.jwks_cache import JwksCache
 from api.http.rate_limit import RateLimiter
 from api.observability.metrics import Metrics
-from api.security.access_tokens import AccessTokens
+from api.security.tokens.access_tokens import AccessTokens
 from api.settings import Settings
 from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.store import Store

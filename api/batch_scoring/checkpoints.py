@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from pydantic import Field
 
 from schemas.base import FrozenModel, Many
-from schemas.batch import FaultGroup, RowNotice, RowProblem
+from schemas.batches.batch import FaultGroup, RowNotice, RowProblem
 
 
 class RunMismatchError(Exception):

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import polars as pl
 
-from schemas.batch import RowProblem
+from schemas.batches.batch import RowProblem
 from scoring.columns import ColumnRules
-from scoring.columns.parsing import LineLookup, parse_intakes
+from scoring.columns.reading.parsing import LineLookup, parse_intakes
 
 
 class ScoredChunk(NamedTuple):
@@ -52,8 +52,8 @@ def score_frame(  # noqa: PLR0913 - what a chunk is, and what is known of it
 
     Text columns are parsed as CSV cells, typed columns as JSON values. The columns to `keep` are
     returned as texts behind the results; other columns are ignored.
-    `faults` (see `scoring.columns.parsing`) are those of the reader; their rows get no status.
-    `lines` maps rows to the lines of their file.
+    `faults` (see `scoring.columns.reading.parsing`) are those of the reader; their rows get no
+    status. `lines` maps rows to the lines of their file.
     """
     batch = parse_intakes(chunk, rules.loaded, faults, lines)
     results = rules.assess_intakes(batch.intakes.lazy(), explain=explain).collect(

@@ -16,7 +16,7 @@ from api.batch_scoring.readers.ndjson import read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
 from api.batch_scoring.readers.table_sources import TableOptions
 from api.store.batches.chunk_content import ChunkContent
-from schemas.batch import PATIENT_REFERENCE
+from schemas.batches.batch import PATIENT_REFERENCE
 from scoring.columns import ColumnRules, compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 

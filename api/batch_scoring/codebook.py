@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 
 from api.spreadsheets import encode_rows
-from schemas.batch import NONE_OF_THESE, PASSTHROUGH_COLUMNS
-from schemas.rulebook import Question, Rulebook
-from scoring.columns.expected_values import describe_limits
+from schemas.batches.batch import NONE_OF_THESE, PASSTHROUGH_COLUMNS
+from schemas.rulebooks.rulebook import Question, Rulebook
+from scoring.columns.reading.expected_values import describe_limits
 
 _HEADER = ("column", "kind", "who", "label", "text", "values", "value", "value_label")
 

@@ -15,7 +15,7 @@ from api.batch_scoring.file_formats import (
 )
 from api.batch_scoring.mapping.missing_codes import MissingCodes
 from scoring.columns.output_columns import OutputColumns
-from scoring.columns.question_names import QuestionNames
+from scoring.columns.reading.question_names import QuestionNames
 from scoring.compiled_rulebook import LoadedRulebook
 
 

@@ -42,11 +42,7 @@ from api.batch_scoring.input_files import (
 from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.readers.base import FilePiece, ParsedRows
 from api.batch_scoring.writers import encode_csv, encode_ipc, encode_ndjson, merge_into_parquet
-from schemas.batch import (
-    SOURCE_FILE_COLUMN,
-    SOURCE_LINE_COLUMN,
-    BatchSummary,
-)
+from schemas.batches.batch import SOURCE_FILE_COLUMN, SOURCE_LINE_COLUMN, BatchSummary
 from scoring.columns import ColumnRules
 
 

@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 
 from api.spreadsheets import encode_rows
-from schemas.batch import DOMAIN_PREFIX, NOT_ALL_ASKED, SOURCE_FILE_COLUMN, SOURCE_LINE_COLUMN
+from schemas.batches.batch import (
+    DOMAIN_PREFIX,
+    NOT_ALL_ASKED,
+    SOURCE_FILE_COLUMN,
+    SOURCE_LINE_COLUMN,
+)
 from scoring.columns import compile_column_rules
 from scoring.columns.rules import STATUSES
+from scoring.common_rules.safety import NO_TIER
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.safety import NO_TIER
 
 CodebookRow = tuple[str, str, str, str, str]
 """The column, its kind, what it means, one of its values, and what this means."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from api.spreadsheets import FORMULA, escape_formula
-from schemas.batch import LIST_SEPARATOR
+from schemas.batches.batch import LIST_SEPARATOR
 
 ROW_GROUP_ROWS = 131_072
 _INTEGRAL = re.compile(rb'(?<=[,{])("[A-Za-z0-9_]+":-?[0-9]+)\.0(?=[,}])')

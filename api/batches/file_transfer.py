@@ -11,8 +11,8 @@ from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
 from api.batch_scoring.file_formats import BatchFormat, InputFormat
 from api.batch_scoring.readers.text_decoding import find_encoding
 from api.batch_scoring.result_stream import MEDIA_TYPES
+from api.http.bodies.request_body import build_size_problem
 from api.http.content_negotiation import build_format_problem, negotiate_media_type
-from api.http.request_body import build_size_problem
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import chunks as batch_chunks

@@ -15,9 +15,9 @@ from api.documents.result_lines import (
 )
 from api.fhir.elements import CanonicalUrls
 from api.fhir.questionnaire_catalogue import derive_form_id
-from reports.view.flags import sort_by_tier
-from schemas.assessment import Assessment
-from schemas.screening import Screening
+from reports.view.sections.flags import sort_by_tier
+from schemas.assessments.assessment import Assessment
+from schemas.patients.screening import Screening
 from scoring.compiled_rulebook import LoadedRulebook
 
 Card = dict[str, Any]

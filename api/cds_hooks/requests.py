@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.problems import FieldError, Problem
 from schemas.base import Many
-from schemas.patient import PatientNumber
+from schemas.patients.patient import PatientNumber
 
 Uuid = Annotated[
     str, Field(pattern=r"^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$", max_length=36)

@@ -5,7 +5,7 @@ from decimal import Decimal
 from rich.console import Console
 from rich.table import Table
 
-from schemas.assessment import Assessment, WeighedCriterion
+from schemas.assessments.assessment import Assessment, WeighedCriterion
 from schemas.base import to_json_number
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from api.cli.context import print_note
 
 if TYPE_CHECKING:
-    from schemas.batch import BatchSummary
+    from schemas.batches.batch import BatchSummary
 
 SHOWN_PROBLEMS = 20
 

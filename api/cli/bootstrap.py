@@ -11,7 +11,7 @@ from api.store.database import tenancy
 from api.store.key_ring import replace_private_file
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.organisation import Practitioner
+from schemas.organisations.organisation import Practitioner
 
 FIRST_PRACTITIONER_NAME = "Practitioner"
 

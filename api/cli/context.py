@@ -75,7 +75,7 @@ def open_configured_store(
     """
     from pydantic import ValidationError
 
-    from api.http.error_conversion import CLIENT_ERRORS, convert_error
+    from api.http.errors.error_conversion import CLIENT_ERRORS, convert_error
     from api.observability.structured_logging import suppress_logging
     from api.store.database.engine import DatabaseError, UnreachableError
     from api.store.key_ring import KeyRingError

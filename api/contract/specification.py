@@ -11,7 +11,7 @@ from api.contract.conventions import complete_document, rename_versioned
 from api.contract.member_descriptions import describe_members
 from api.contract.operation_examples import OpenApiObject, attach_examples
 from api.fhir.http import outcome_responses
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.problems import ProblemBody
 
 TOKEN_SCHEME = {

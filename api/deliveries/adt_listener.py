@@ -24,7 +24,7 @@ from api.hl7v2.batches import join_acknowledgements, split_batch
 from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
 from api.hl7v2.parser import Hl7Message, UnreadableMessageError, parse_header, parse_hl7_message
 from api.hl7v2.patient_merge import NotAMergeError, PatientMerge, parse_merges
-from api.http.error_conversion import convert_error
+from api.http.errors.error_conversion import convert_error
 from api.http.rate_limit import compute_network_key
 from api.outbound.bulkhead import Bulkhead, BulkheadFullError
 from api.store import approvals
@@ -33,7 +33,7 @@ from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.store import Store
 from api.store.transaction import Actor
-from schemas.patient import KnownPatient, PatientNumber
+from schemas.patients.patient import KnownPatient, PatientNumber
 
 MAX_MESSAGE_BYTES = 64 * 1024
 IDLE_TIMEOUT_SECONDS = 60.0

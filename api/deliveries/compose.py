@@ -18,7 +18,7 @@ from api.hl7v2.encoder import encode_message
 from api.hl7v2.messages import build_message
 from api.hl7v2.screening_event import Hl7Report, ScreeningEvent
 from reports.formats import RenderedDocument
-from schemas.delivery import DestinationMisfit
+from schemas.organisations.delivery import DestinationMisfit
 
 JSON_MEDIA_TYPE = "application/json"
 HL7_MEDIA_TYPE = "x-application/hl7-v2+er7"

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from api.auth.services import PdfRenderer
 from api.deliveries.screening_snapshot import ScreeningSnapshot
 from api.fhir.elements import CanonicalUrls
-from schemas.delivery import DeliveryEvent
-from schemas.profile import Profile
+from schemas.organisations.delivery import DeliveryEvent
+from schemas.organisations.profile import Profile
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 

@@ -14,8 +14,8 @@ from api.store.deliveries import allowed_hosts, destinations
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel
-from schemas.delivery import Destination, SmartSignIn
-from schemas.organisation import Title
+from schemas.organisations.delivery import Destination, SmartSignIn
+from schemas.organisations.organisation import Title
 
 DestinationAddress = Annotated[str, Field(min_length=1, max_length=2000, pattern=r"^[\x21-\x7e]+$")]
 PemText = Annotated[SecretStr, Field(max_length=50_000)]

@@ -10,7 +10,7 @@ from api.deliveries.compose_request import ComposeContext, ComposeRequest
 from api.fhir.parsing.received import keep_links
 from reports.view.editions import leave_out_person
 from reports.view.intake import AssessedIntake
-from schemas.screening import ScreeningContext
+from schemas.patients.screening import ScreeningContext
 from scoring.guidance import choose_guidance
 
 

@@ -15,7 +15,7 @@ from api.fhir.resources.observation import build_observation
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.versions import build_response_resource
 from reports.formats import MEDIA_TYPES
-from schemas.delivery import DestinationMisfit
+from schemas.organisations.delivery import DestinationMisfit
 
 
 class ComposedTransaction(NamedTuple):

@@ -19,14 +19,14 @@ from api.problems import FieldError, Problem
 from api.store.deliveries import outbox
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.transaction import Transaction
-from schemas.delivery import (
+from schemas.organisations.delivery import (
     DeliveryPreview,
     Destination,
     DestinationMisfit,
     PreviewPart,
 )
-from schemas.patient import KnownPatient
-from schemas.profile import Profile
+from schemas.organisations.profile import Profile
+from schemas.patients.patient import KnownPatient
 
 
 def check_destination(

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from api.problems import FieldError, Problem
-from schemas.profile import Profile
+from schemas.organisations.profile import Profile
 
 PROFILE_FOLDER = Path(__file__).parent / "profiles"
 _OVERRIDABLE = {

@@ -11,8 +11,8 @@ from api.fhir.elements import (
     build_resource_identifier,
 )
 from api.fhir.links import find_target_type
-from schemas.delivery import DestinationMisfit
-from schemas.profile import FhirOptions
+from schemas.organisations.delivery import DestinationMisfit
+from schemas.organisations.profile import FhirOptions
 
 _LITERAL = re.compile(rf"(?:https?://\S{{1,150}}/)?([A-Z][A-Za-z]{{1,30}})/{ID_PATTERN}")
 

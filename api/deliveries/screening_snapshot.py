@@ -8,7 +8,7 @@ from api.store.accounts import organisations
 from api.store.screenings import screenings
 from api.store.screenings.versions import find_first_version_id
 from api.store.transaction import Transaction
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 
 
 class ScreeningSnapshot(NamedTuple):

@@ -37,7 +37,7 @@ from api.store.deliveries.outbox import build_control_id
 from api.store.screenings import issued_reports
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
-from schemas.profile import Profile
+from schemas.organisations.profile import Profile
 
 POLL_INTERVAL_SECONDS = 1.0
 FIRST_RETRY_SECONDS = 5.0

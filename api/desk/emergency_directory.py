@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import FrozenModel, Many
-from schemas.form_settings import EmergencyNumber, PhoneNumber
+from schemas.organisations.form_settings import EmergencyNumber, PhoneNumber
 
 DIRECTORY = Path(__file__).with_suffix(".toml")
 

@@ -17,7 +17,7 @@ from api.store.key_ring import KeyRing
 from api.store.transaction import Actor
 from api.web.csrf import CSRF_FIELD, find_csrf_tokens
 from api.web.page_route import FormFields, read_field
-from schemas.sign_in import PractitionerSession
+from schemas.organisations.sign_in import PractitionerSession
 
 OWNER_FIELD = "owner"
 KEPT_PARAMETER = "kept"

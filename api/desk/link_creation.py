@@ -6,15 +6,15 @@ from fastapi import Response
 from pydantic import ValidationError
 
 from api.auth.services import find_services
-from api.desk.session_guard import PractitionerPage
+from api.desk.access.session_guard import PractitionerPage
 from api.forms.link_urls import build_message_urls, build_new_link, find_link_reach
 from api.notifications.mediums import list_mediums
 from api.store.forms import links
 from api.store.forms.links import LinkRequest
 from api.store.notifications import occasions
 from api.web.page_texts import load_page_texts
-from schemas.links import NewLink
 from schemas.notification import Medium, Recipient
+from schemas.patients.links import NewLink
 
 _NUMBER_PUNCTUATION = re.compile(r"[ ()/.-]")
 

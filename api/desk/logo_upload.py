@@ -7,8 +7,8 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from api.auth.services import find_services
-from api.desk.session_guard import PractitionerPageDep, check_token
-from api.http.request_body import read_body
+from api.desk.access.session_guard import PractitionerPageDep, check_token
+from api.http.bodies.request_body import read_body
 from api.problems import Problem
 from api.web.csrf import CSRF_FIELD
 from reports.logo import MAX_LOGO_BYTES, validate_logo

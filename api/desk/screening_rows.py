@@ -8,8 +8,8 @@ from pydantic import ValidationError
 
 from api.problems import Problem
 from reports.phrases import load_phrases
-from schemas.rulebook import Rulebook
-from schemas.screening import ScreeningFilters, ScreeningListItem
+from schemas.patients.screening import ScreeningFilters, ScreeningListItem
+from schemas.rulebooks.rulebook import Rulebook
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook

@@ -28,11 +28,11 @@ from reports.view.intake import AssessedIntake
 from reports.view.model import ReportView
 from reports.view.result_words import find_banded_total
 from reports.view.view_builder import build_view
-from schemas.assessment import Assessment
-from schemas.form_settings import EmergencyNumber
-from schemas.patient import Patient
-from schemas.rulebook import Total
-from schemas.screening import Screening, ScreeningContext
+from schemas.assessments.assessment import Assessment
+from schemas.organisations.form_settings import EmergencyNumber
+from schemas.patients.patient import Patient
+from schemas.patients.screening import Screening, ScreeningContext
+from schemas.rulebooks.rulebook import Total
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess

@@ -10,9 +10,13 @@ from pydantic import MISSING
 
 from reports.phrases import load_phrases
 from reports.view.result_words import ResultWords, describe_result
-from schemas.assessment import Assessment, NoBand, RaisedFlag
-from schemas.assessment_context import AlternativeExplanation, Contradiction, NextStepOption
-from schemas.rulebook import Rulebook
+from schemas.assessments.assessment import Assessment, NoBand, RaisedFlag
+from schemas.assessments.assessment_context import (
+    AlternativeExplanation,
+    Contradiction,
+    NextStepOption,
+)
+from schemas.rulebooks.rulebook import Rulebook
 
 _Item = TypeVar("_Item")
 

@@ -7,7 +7,7 @@ from api.fhir.elements import CanonicalUrls
 from api.fhir.parsing.response_to_intake import parse_response
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
 from api.fhir.resources.operation_outcome import InvalidResource
-from schemas.batch import PATIENT_REFERENCE, ROW_ID
+from schemas.batches.batch import PATIENT_REFERENCE, ROW_ID
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 

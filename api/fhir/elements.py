@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from reports.view.editions import is_confidential
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 from scoring.compiled_rulebook import LoadedRulebook
 
 Resource = dict[str, Any]

@@ -12,9 +12,9 @@ from fastapi.routing import APIRoute
 from api.auth.route_guard import require_scope
 from api.dependencies import is_etag_match
 from api.fhir.elements import FHIR_JSON, Resource
+from api.http.bodies.request_body import BodyMediaType
 from api.http.content_negotiation import negotiate_media_type
-from api.http.error_responses import GUARDED_ERRORS, error_responses
-from api.http.request_body import BodyMediaType
+from api.http.errors.error_responses import GUARDED_ERRORS, error_responses
 from api.problems import Problem
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"

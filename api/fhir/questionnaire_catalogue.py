@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from api.fhir.elements import CanonicalUrls
-from schemas.rulebook import Question, Topic
+from schemas.rulebooks.rulebook import Question, Topic
 from scoring.catalogue import Catalogue, CatalogueEntry
 from scoring.compiled_rulebook import LoadedRulebook
 

@@ -5,7 +5,7 @@ from api.auth.services import PdfRenderer
 from api.documents import issuance
 from api.documents.document_builder import PrintSettings, render_screening
 from api.documents.request import DocumentRequest
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 from scoring.catalogue import Catalogue
 
 _REQUEST = DocumentRequest("pdf", "clinician", "en")

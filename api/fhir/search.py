@@ -32,7 +32,7 @@ from api.store.screenings import screenings
 from api.store.screenings import search as screening_search
 from api.store.screenings.versions import find_first_version_id, list_versions
 from api.store.transaction import Transaction
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 from schemas.text import READABLE
 
 MAX_SEALED_PREFIX = 1000

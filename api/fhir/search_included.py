@@ -8,7 +8,7 @@ from api.fhir.resources.observation import build_observation
 from api.fhir.resources.provenance import build_provenance
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.versions import build_response_resource, build_single_version, build_version
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 from scoring.catalogue import Catalogue
 
 

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from api.fhir.search_parameters import PARAMETERS, SORT_KEYS, SearchParameter, is_valid
 from api.problems import FieldError, Problem
-from schemas.screening import PatientFilters
+from schemas.patients.screening import PatientFilters
 
 PATIENT_NAMES = ("patient", "subject")
 IDENTIFIER_NAMES = tuple(f"{name}{mark}identifier" for name in PATIENT_NAMES for mark in (":", "."))

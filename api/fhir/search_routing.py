@@ -16,8 +16,8 @@ from api.auth.route_guard import GuardedRoute, Handler
 from api.auth.services import find_services
 from api.fhir.http import outcome_responses, resource_response
 from api.fhir.search_query import REPEATABLE
-from api.http.error_responses import GUARDED_ERRORS
-from api.http.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
+from api.http.bodies.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
+from api.http.errors.error_responses import GUARDED_ERRORS
 
 _LENIENT = re.compile(r"\bhandling\s*=\s*\"?lenient\b")
 _SEARCH_ERRORS = (406, 422)

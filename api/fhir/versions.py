@@ -9,7 +9,7 @@ from api.fhir.questionnaire_catalogue import QuestionnaireForm
 from api.fhir.resources.questionnaire_response import build_questionnaire_response
 from api.problems import Problem
 from api.store.screenings.versions import list_versions
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 from scoring.catalogue import Catalogue
 
 

@@ -18,7 +18,7 @@ from api.forms.form_model import (
     FormStep,
 )
 from schemas.base import to_json_number
-from schemas.links import Draft, OpenReason
+from schemas.patients.links import Draft, OpenReason
 from schemas.text import FORBIDDEN
 
 MAX_NUMBER_LENGTH = 12

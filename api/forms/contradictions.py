@@ -7,9 +7,9 @@ from pydantic import MISSING
 
 from api.forms.form_model import IntakeForm
 from scoring.answer_model import validate_answers
+from scoring.answers.question_dependencies import find_condition_questions
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
-from scoring.question_dependencies import find_condition_questions
 from scoring.translations import translate_rulebook
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from api.forms.layout import FormLayout, PageLayout, load_layout
-from schemas.rulebook import Question, Rulebook, Topic
+from schemas.rulebooks.rulebook import Question, Rulebook, Topic
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook
 

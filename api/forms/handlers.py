@@ -30,7 +30,7 @@ from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
 from api.web.templating import redirect_to
-from schemas.links import Draft
+from schemas.patients.links import Draft
 from scoring.catalogue import Catalogue
 
 EXIT_PATH = "/closed"

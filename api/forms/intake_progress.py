@@ -13,9 +13,9 @@ from api.forms.red_flag_advice import (
     find_once_shown_flags,
     find_red_flags,
 )
-from schemas.links import Draft
+from schemas.patients.links import Draft
+from scoring.answers.question_dependencies import find_condition_questions
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.question_dependencies import find_condition_questions
 
 
 class IntakeProgress(NamedTuple):

@@ -8,8 +8,8 @@ from typing import Annotated
 from pydantic import Field
 
 from schemas.base import FrozenModel, Many, Name, Text
-from schemas.links import Language
-from schemas.rulebook_name import RulebookName
+from schemas.patients.links import Language
+from schemas.rulebooks.rulebook_name import RulebookName
 
 LAYOUT_FOLDER = Path(__file__).parent / "layouts"
 TextByLanguage = dict[Language, Text]

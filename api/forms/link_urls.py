@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 import segno
 
 from api.http.networks import is_loopback
-from schemas.links import Link, NewLink
+from schemas.patients.links import Link, NewLink
 
 
 def build_new_link(link: Link, secret: str, public_url: str) -> NewLink:

@@ -24,7 +24,7 @@ from api.forms.link_access import (
     OpenIntake,
     find_sent_link,
 )
-from api.http.error_conversion import CLIENT_ERRORS, convert_error
+from api.http.errors.error_conversion import CLIENT_ERRORS, convert_error
 from api.intakes.urgency import is_urgent_tier
 from api.problems import Problem
 from api.store.accounts import letterheads
@@ -36,8 +36,8 @@ from api.store.transaction import Transaction
 from api.web import cookies
 from api.web.page_texts import select_offered_languages, select_page_language
 from api.web.templating import PageOptions, redirect_to, render_page
-from schemas.form_settings import FormSettings
-from schemas.links import Draft
+from schemas.organisations.form_settings import FormSettings
+from schemas.patients.links import Draft
 
 ResponseFactory = Callable[[], Response]
 """Builds the response after the transaction has been committed."""

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from api.forms.answer_parser import describe_answer
 from api.forms.form_model import IntakeForm
 from api.forms.layout import FormLayout, load_layout
-from schemas.form_settings import EmergencyNumber, FormSettings
-from schemas.rulebook import Flag
+from schemas.organisations.form_settings import EmergencyNumber, FormSettings
+from schemas.rulebooks.rulebook import Flag
+from scoring.answers.question_dependencies import find_condition_questions
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import find_matching_options
 from scoring.engine import assess_safety
-from scoring.question_dependencies import find_condition_questions
 
 ADVICE_ORDER = (
     "crisis_now",

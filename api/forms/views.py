@@ -14,8 +14,8 @@ from api.forms.red_flag_advice import build_advice, find_confidential_flags
 from api.web.page_texts import select_offered_languages
 from api.web.templating import PageOptions, render_page
 from reports.phrases import load_phrases
-from schemas.form_settings import FormSettings
-from schemas.links import Draft
+from schemas.organisations.form_settings import FormSettings
+from schemas.patients.links import Draft
 
 
 class SentAnswers(NamedTuple):

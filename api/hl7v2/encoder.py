@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from api.hl7v2.character_sets import CODECS
-from schemas.delivery import DestinationMisfit
-from schemas.profile import V2Options
+from schemas.organisations.delivery import DestinationMisfit
+from schemas.organisations.profile import V2Options
 
 _OBX_VALUE_LIMITS = {"ST": 199, "TX": 65_536, "NM": 16, "CE": 250, "SN": 36}
 _FIELD_LIMITS: Mapping[tuple[str, int], int] = {

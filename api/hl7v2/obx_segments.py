@@ -12,10 +12,10 @@ from pydantic import MISSING
 from api.documents.result_lines import describe_alternative, describe_tier, list_explanations
 from api.hl7v2.fields import build_segment, escape_text, format_timestamp, join_components
 from api.hl7v2.screening_event import CODING_SYSTEM, Hl7Report, ScreeningEvent
-from reports.view.flags import sort_by_tier
-from schemas.assessment import Assessment, TotalPoints
+from reports.view.sections.flags import sort_by_tier
+from schemas.assessments.assessment import Assessment, TotalPoints
 from schemas.base import to_json_number
-from schemas.rulebook import Total
+from schemas.rulebooks.rulebook import Total
 
 POINTS_UNIT = join_components("{score}", "score", "UCUM")
 _FINAL, _CORRECTED, _ENTERED_IN_ERROR, _NO_VALUE = "F", "C", "W", "X"

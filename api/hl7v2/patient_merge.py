@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from api.hl7v2.acknowledgement import Hl7ErrorDetail
 from api.hl7v2.parser import Hl7Message
-from schemas.patient import PatientNumber
+from schemas.patients.patient import PatientNumber
 
 MAX_MERGES = 20
 """Merges in one message: a sender that merges more sends more messages."""

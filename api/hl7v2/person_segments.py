@@ -2,8 +2,8 @@
 
 from api.hl7v2.fields import build_segment, escape_text, format_date, join_components
 from api.hl7v2.screening_event import ScreeningEvent
-from schemas.patient import KnownPatient
-from schemas.profile import V2Options
+from schemas.organisations.profile import V2Options
+from schemas.patients.patient import KnownPatient
 
 
 def build_pid(event: ScreeningEvent) -> str:

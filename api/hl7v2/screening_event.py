@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from api.hl7v2.fields import derive_identifier, join_components
 from reports.view.editions import is_confidential
-from schemas.delivery import DeliveryEvent
-from schemas.profile import V2Options
-from schemas.rulebook import Rulebook
-from schemas.screening import Screening
+from schemas.organisations.delivery import DeliveryEvent
+from schemas.organisations.profile import V2Options
+from schemas.patients.screening import Screening
+from schemas.rulebooks.rulebook import Rulebook
 
 CODING_SYSTEM = "99NSCR"
 """The local coding system of our results."""

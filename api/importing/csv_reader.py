@@ -26,8 +26,8 @@ from api.batch_scoring.mapping.cell_parser import (
 from api.batch_scoring.mapping.mapping_file import ImportMapping, MappingError
 from api.intakes.models import StorableIntake, build_intake_model
 from api.problems import build_body_problem
-from schemas.patient import EARLIEST_DAY, find_day_fault
-from schemas.rulebook_name import RulebookName
+from schemas.patients.patient import EARLIEST_DAY, find_day_fault
+from schemas.rulebooks.rulebook_name import RulebookName
 from scoring.compiled_rulebook import LoadedRulebook
 
 MAX_COLUMNS = 5_000

@@ -20,9 +20,17 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from schemas.patient import AnsweredBy, Clinician, Day, KnownPatient, Note, Patient, find_day_fault
-from schemas.rulebook_name import RulebookName
-from schemas.screening import ScreeningContext
+from schemas.patients.patient import (
+    AnsweredBy,
+    Clinician,
+    Day,
+    KnownPatient,
+    Note,
+    Patient,
+    find_day_fault,
+)
+from schemas.patients.screening import ScreeningContext
+from schemas.rulebooks.rulebook_name import RulebookName
 from scoring.answer_model import find_answer_model
 from scoring.compiled_rulebook import LoadedRulebook
 

@@ -4,18 +4,18 @@ from typing import Any, NamedTuple
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from api.http.json_body import parse_json
+from api.http.bodies.json_body import parse_json
 from api.intakes.models import intake_union
 from api.problems import build_body_problem
 from api.store.screenings.scored_intake import ScoredIntake
-from schemas.patient import KnownPatient
-from schemas.screening import ScreeningContext, ScreeningSource
-from scoring.answer_changes import load_carrier
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import ScreeningContext, ScreeningSource
 from scoring.answer_model import find_answer_model
-from scoring.carried_answers import CarriedAnswers
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
+from scoring.versions.answer_changes import load_carrier
+from scoring.versions.carried_answers import CarriedAnswers
 
 
 def read_intake(text: bytes, rulebook: str, catalogue: Catalogue) -> Any:

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from schemas.assessment import Assessment
-from schemas.rescoring import AskedAgain, CarriedIntake, Change, Differences
+from schemas.assessments.assessment import Assessment
+from schemas.assessments.rescoring import AskedAgain, CarriedIntake, Change, Differences
 from scoring.answer_model import find_answer_model, validate_answers
-from scoring.carried_answers import CarriedAnswers
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
-from scoring.rescoring import AssessmentDifference, compare_assessments, rescore_intake
+from scoring.versions.carried_answers import CarriedAnswers
+from scoring.versions.rescoring import AssessmentDifference, compare_assessments, rescore_intake
 
 
 class Rescoring(NamedTuple):

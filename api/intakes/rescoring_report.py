@@ -9,12 +9,7 @@ from api.store.screenings import rescorings
 from api.store.screenings.rescorings import StoredAssessment
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
-from schemas.rescoring import (
-    Change,
-    ReplayFault,
-    RescoredLine,
-    RescoringReport,
-)
+from schemas.assessments.rescoring import Change, ReplayFault, RescoredLine, RescoringReport
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 

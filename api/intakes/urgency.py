@@ -1,6 +1,6 @@
 """Decides whether red flags are urgent: those whose tier withholds the score alert a person."""
 
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 

@@ -33,10 +33,10 @@ from api.store.deliveries import destinations
 from api.store.errors import NotFoundError
 from api.store.store import Store
 from api.store.transaction import Actor
-from schemas.batch import PATIENT_REFERENCE, RowProblem
-from schemas.patient import KnownPatient
-from schemas.profile import Profile
-from schemas.screening import ScreeningContext
+from schemas.batches.batch import PATIENT_REFERENCE, RowProblem
+from schemas.organisations.profile import Profile
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import ScreeningContext
 from scoring.compiled_rulebook import LoadedRulebook
 
 _NO_PATIENT = "a patient reference: a row without one is not stored or sent"

@@ -12,7 +12,7 @@ from api.jobs.score_chunk import find_rulebook
 from api.problems import TooManyRequestsProblem
 from api.store.batches.chunks import CHUNK_DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
 from api.store.errors import UnavailableError
-from schemas.patient import Patient
+from schemas.patients.patient import Patient
 from scoring.catalogue import Catalogue
 
 ROWS_PER_CHUNK = 20

@@ -8,9 +8,9 @@ from pydantic import BaseModel
 
 from api.batch_scoring.chunking import unpack_chunk
 from api.store.batches.chunks import ClaimedChunk
-from schemas.batch import LIST_SEPARATOR, PATIENT_REFERENCE
+from schemas.batches.batch import LIST_SEPARATOR, PATIENT_REFERENCE
 from scoring.answer_model import find_answer_model
-from scoring.columns.parsing import parse_intakes
+from scoring.columns.reading.parsing import parse_intakes
 from scoring.compiled_rulebook import LoadedRulebook
 
 

@@ -11,9 +11,9 @@ from api.store.errors import NotFoundError
 from api.store.screenings import screenings
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
-from schemas.batch import RowProblem
-from schemas.profile import Profile
-from schemas.screening import Screening
+from schemas.batches.batch import RowProblem
+from schemas.organisations.profile import Profile
+from schemas.patients.screening import Screening
 
 NO_DESTINATION = "no_destination", "an existing destination: it was deleted"
 INACTIVE = "inactive", "an active destination"

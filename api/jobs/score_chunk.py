@@ -13,7 +13,7 @@ from api.batch_scoring.cohort.cohort_counts import count_part
 from api.batch_scoring.counts.part_counts import RowPlace, group_faults, list_notices
 from api.batch_scoring.writers import encode_ipc
 from api.store.batches.chunks import CHUNK_DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
-from schemas.batch import (
+from schemas.batches.batch import (
     BAND_COLUMN,
     PASSTHROUGH_COLUMNS,
     PROBLEMS_COLUMN,
@@ -21,7 +21,7 @@ from schemas.batch import (
     STATUS_COLUMN,
     TIER_COLUMN,
 )
-from schemas.batch_job import BatchProblem
+from schemas.batches.batch_job import BatchProblem
 from scoring.catalogue import Catalogue
 from scoring.columns import ColumnRules
 from scoring.compiled_rulebook import LoadedRulebook

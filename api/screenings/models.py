@@ -6,11 +6,11 @@ from typing import Any, Literal
 from api.intakes.rescoring import Rescoring
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings.scored_intake import ScoredIntake
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
+from schemas.assessments.rescoring import CarriedIntake, Differences
 from schemas.base import FrozenModel, Many
-from schemas.patient import KnownPatient
-from schemas.rescoring import CarriedIntake, Differences
-from schemas.screening import (
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import (
     Acknowledgement,
     EnteredInError,
     PatientMove,

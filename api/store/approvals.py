@@ -20,7 +20,7 @@ from api.store.errors import ConflictError, NotFoundError
 from api.store.patients import data_subject_rights, merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.transaction import Transaction
-from schemas.approvals import (
+from schemas.organisations.approvals import (
     Approval,
     ApprovalRequest,
     ClientRequest,

@@ -20,7 +20,7 @@ from api.store.keys.signing_keys import SigningKeys
 from api.store.locks import KeyedLocks
 from api.store.transaction import Actor, Transaction
 from api.store.withdrawal_ledger import WithdrawalLedger
-from schemas.audit import AuditedAction
+from schemas.organisations.audit import AuditedAction
 
 
 class Store:

@@ -17,7 +17,7 @@ from api.store.database.tenancy import OrganisationSession
 from api.store.errors import NotFoundError, StoreError
 from api.store.keys.field_encryption import DataKeys, FieldLocation
 from api.store.withdrawal_ledger import Withdrawal, WithdrawalLedger
-from schemas.audit import Action, AuditedAction, AuthenticationMeans
+from schemas.organisations.audit import Action, AuditedAction, AuthenticationMeans
 
 Row = TypeVar("Row", bound=OwnedRow)
 Value = TypeVar("Value")

@@ -11,8 +11,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from api.auth.services import find_services
-from api.http.error_conversion import CLIENT_ERRORS, convert_error
-from api.http.request_body import read_form_fields
+from api.http.bodies.request_body import read_form_fields
+from api.http.errors.error_conversion import CLIENT_ERRORS, convert_error
 from api.problems import Problem
 from api.web.templating import PageOptions, render_page
 

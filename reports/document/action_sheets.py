@@ -14,7 +14,7 @@ from reports.document.sheet_parts import (
 )
 from reports.phrases import Phrases
 from reports.view.model import FlagLine, ReportView
-from schemas.rulebook_name import RulebookName
+from schemas.rulebooks.rulebook_name import RulebookName
 
 
 def build_emergency(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:

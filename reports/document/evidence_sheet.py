@@ -13,7 +13,7 @@ from reports.svg import draw_chart
 from reports.view.model import PatternLine, ReportView
 from reports.view.sheet import BANDS_NAMING_THE_CONDITION
 from schemas.base import FrozenModel, Many
-from schemas.rulebook_name import RulebookName
+from schemas.rulebooks.rulebook_name import RulebookName
 
 
 class CycleChart(FrozenModel):

@@ -8,7 +8,7 @@ from reports.phrases import Phrases
 from reports.view.editions import find_private_questions
 from reports.view.model import LabelledText
 from reports.view.paper_settings import load_paper_settings
-from schemas.rulebook import Question, Rulebook
+from schemas.rulebooks.rulebook import Question, Rulebook
 
 
 class AnswerSummary(NamedTuple):

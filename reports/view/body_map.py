@@ -8,7 +8,7 @@ from typing import Any
 
 from reports.phrases import Phrases
 from schemas.base import FrozenModel, Many, Name
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
 
 
 class BodyRegion(FrozenModel):

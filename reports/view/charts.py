@@ -7,9 +7,9 @@ from typing import NamedTuple
 from reports.phrases import Phrases
 from reports.view.heading import EarlierScreening, ReportHeading
 from reports.view.result_words import ResultWords, describe_result, find_banded_total
-from schemas.assessment import Assessment, TotalPoints
+from schemas.assessments.assessment import Assessment, TotalPoints
 from schemas.base import FrozenModel, Many
-from schemas.rulebook import Band, Rulebook, Total
+from schemas.rulebooks.rulebook import Band, Rulebook, Total
 
 MIN_LABEL_GAP = 7.0
 """Least distance between the labels of a trend, in percent of its width."""

@@ -13,16 +13,16 @@ from pydantic import MISSING
 from reports.view.heading import ReportHeading
 from reports.view.intake import AssessedIntake
 from reports.view.paper_settings import load_paper_settings
-from schemas.assessment import Assessment, Safety
-from schemas.assessment_context import (
+from schemas.assessments.assessment import Assessment, Safety
+from schemas.assessments.assessment_context import (
     AlternativeExplanation,
     Guidance,
     NextStepOption,
     PatientSheet,
     Patterns,
 )
-from schemas.conditions import Condition, iterate_statements
-from schemas.rulebook import Alternative, NextStep, Rulebook
+from schemas.rulebooks.conditions import Condition, iterate_statements
+from schemas.rulebooks.rulebook import Alternative, NextStep, Rulebook
 
 Edition = Literal["full", "shareable"]
 _EVIDENCE_SHEET = "evidence"

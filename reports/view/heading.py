@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 from reports.logo import Logo
 from reports.phrases import list_languages
 from schemas.base import ExactDecimal, FrozenModel, Many
-from schemas.form_settings import EmergencyNumber
+from schemas.organisations.form_settings import EmergencyNumber
 from schemas.text import READABLE, TEXT_RULE
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from schemas.assessment import Assessment
-from schemas.assessment_context import Guidance
+from schemas.assessments.assessment import Assessment
+from schemas.assessments.assessment_context import Guidance
 
 ChooseGuidance = Callable[[Mapping[str, Any], Assessment], Guidance | None]
 """Chooses next steps and sheet for answers beside an assessment; None by the first rules."""

@@ -6,8 +6,8 @@ from typing import NamedTuple
 from pydantic import MISSING
 
 from reports.phrases import Phrases
-from schemas.assessment import Assessment, TotalPoints
-from schemas.rulebook import Band, Rulebook, Total
+from schemas.assessments.assessment import Assessment, TotalPoints
+from schemas.rulebooks.rulebook import Band, Rulebook, Total
 
 
 class ResultWords(NamedTuple):

@@ -18,8 +18,8 @@ from reports.view.model import SheetView
 from reports.view.paper_settings import load_paper_settings
 from reports.view.result_words import find_banded_total
 from reports.view.text_sanitiser import clean_line
-from schemas.assessment import Assessment
-from schemas.rulebook import Rulebook
+from schemas.assessments.assessment import Assessment
+from schemas.rulebooks.rulebook import Rulebook
 
 BANDS_NAMING_THE_CONDITION = ("some", "many", "strong")
 """Bands for which the sheet names the condition."""

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 
 from pydantic import MISSING
 
-from schemas.assessment import Assessment, WeighedCriterion
+from schemas.assessments.assessment import Assessment, WeighedCriterion
 from schemas.base import FrozenModel
-from schemas.rulebook import Citation, Rulebook
+from schemas.rulebooks.rulebook import Citation, Rulebook
 
 
 class CitedSource(FrozenModel):

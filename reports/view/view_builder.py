@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pydantic import MISSING
 
 from reports.phrases import Phrases, load_phrases
-from reports.view import context_sections, flags, heading_words, reasons
 from reports.view.answer_words import build_answer_facts
 from reports.view.body_map import build_body_map
 from reports.view.charts import build_ledger_chart, build_scale, build_trend_chart
@@ -22,13 +21,14 @@ from reports.view.editions import (
 from reports.view.heading import ReportHeading
 from reports.view.intake import AssessedIntake
 from reports.view.model import LabelledText, ReportView
-from reports.view.open_questions import build_open_questions, group_open_questions
 from reports.view.result_words import describe_result, find_banded_total, is_reached
+from reports.view.sections import context_sections, flags, heading_words, reasons
+from reports.view.sections.open_questions import build_open_questions, group_open_questions
 from reports.view.sheet import build_sheet, choose_sheet_kind
 from reports.view.sources import CitationIndex
 from reports.view.text_sanitiser import clean_line, clean_text
-from schemas.assessment import Assessment
-from schemas.rulebook import Rulebook
+from schemas.assessments.assessment import Assessment
+from schemas.rulebooks.rulebook import Rulebook
 
 
 def build_view(

@@ -1,6 +1,6 @@
 """Scores many intakes at once: a rulebook compiled to Polars expressions over columns.
 
-This is the second interpreter of the conditions in `schemas.conditions`. The first,
+This is the second interpreter of the conditions in `schemas.rulebooks.conditions`. The first,
 `scoring.engine`, assesses one intake. Both agree on every output column, to the hundredth.
 """
 

@@ -12,8 +12,8 @@ from typing import cast
 import polars as pl
 import pyarrow as pa
 
-from scoring.columns.parsing import parse_intakes
-from scoring.columns.question_names import QuestionNames
+from scoring.columns.reading.parsing import parse_intakes
+from scoring.columns.reading.question_names import QuestionNames
 from scoring.columns.rules import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 

@@ -2,7 +2,8 @@
 
 import polars as pl
 
-from schemas.rulebook import Question, Rulebook
+from schemas.rulebooks.rulebook import Question, Rulebook
+from scoring.answers.question_dependencies import find_early_values, find_late_values
 from scoring.columns.conditions import (
     MASK_TYPE,
     ConditionCompiler,
@@ -10,7 +11,6 @@ from scoring.columns.conditions import (
     answer_column_name,
 )
 from scoring.columns.derived_values import derived_expression
-from scoring.question_dependencies import find_early_values, find_late_values
 
 
 def is_hidden(question: str) -> pl.Expr:

@@ -13,7 +13,7 @@ from operator import add, and_, or_
 
 import polars as pl
 
-from schemas.conditions import (
+from schemas.rulebooks.conditions import (
     AllOf,
     Always,
     AnyOf,
@@ -29,7 +29,7 @@ from schemas.conditions import (
     Not,
     OneOf,
 )
-from schemas.rulebook import Derived, Question
+from schemas.rulebooks.rulebook import Derived, Question
 from scoring.conditions import expand_options
 
 MASK_TYPE = pl.UInt64

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from schemas.rulebook import Derived, Question, WholeYears
+from schemas.rulebooks.rulebook import Derived, Question, WholeYears
 from scoring.columns.conditions import MASK_TYPE, ConditionCompiler, answer_column
 
 

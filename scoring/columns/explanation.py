@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import polars as pl
 
 from schemas.base import to_json_number
-from schemas.conditions import (
+from schemas.rulebooks.conditions import (
     AllOf,
     AnyOf,
     AtLeastOf,
@@ -14,10 +14,10 @@ from schemas.conditions import (
     Includes,
     list_parts,
 )
-from schemas.rulebook import Criterion, Discount
+from schemas.rulebooks.rulebook import Criterion, Discount
 from scoring.columns.conditional_questions import is_hidden, is_open
 from scoring.columns.conditions import MASK_TYPE, ConditionCompiler, answer_column
-from scoring.columns.weighing import WeighingStages
+from scoring.columns.points.weighing import WeighingStages
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import expand_options
 from scoring.explanation import PLACEHOLDER, format_points_phrase, lowercase_first_letter

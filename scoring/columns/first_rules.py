@@ -7,8 +7,8 @@ import polars as pl
 
 from scoring.columns.conditions import answer_column
 from scoring.columns.name_lists import RankKeys, is_any_true, list_names
-from scoring.columns.scale import ScaleExpressions
-from scoring.columns.weighing import WeighingStages, find_points_bound
+from scoring.columns.points.scale import ScaleExpressions
+from scoring.columns.points.weighing import WeighingStages, find_points_bound
 from scoring.compiled_rulebook import LoadedRulebook
 
 

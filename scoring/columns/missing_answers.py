@@ -11,13 +11,13 @@ from typing import NamedTuple
 
 import polars as pl
 
-from schemas.rulebook import Criterion, Question
+from schemas.rulebooks.rulebook import Criterion, Question
+from scoring.answers.question_dependencies import map_question_reads
 from scoring.columns.conditional_questions import is_open, is_undecided
 from scoring.columns.name_lists import RankKeys, list_names
-from scoring.columns.sums import SumStages, clamped_column_name, sum_column_names
-from scoring.columns.weighing import WeighingStages, find_points_bound
+from scoring.columns.points.sums import SumStages, clamped_column_name, sum_column_names
+from scoring.columns.points.weighing import WeighingStages, find_points_bound
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.question_dependencies import map_question_reads
 from scoring.second_rules.missing_answers import FIRST_QUESTIONS
 from scoring.weighing import to_hundredths
 

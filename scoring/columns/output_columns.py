@@ -8,7 +8,7 @@ import tomllib
 from collections import Counter
 from typing import Any
 
-from schemas.batch import (
+from schemas.batches.batch import (
     ALL_ASKED_COLUMN,
     ALTERNATIVES_COLUMN,
     ASK_FIRST_COLUMN,

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from schemas.batch import NOT_ALL_ASKED
-from schemas.rulebook import Flag, Question
+from schemas.batches.batch import NOT_ALL_ASKED
+from schemas.rulebooks.rulebook import Flag, Question
 from scoring.columns.conditional_questions import is_open
 from scoring.columns.conditions import ConditionCompiler
 from scoring.columns.name_lists import is_any_true, list_names
+from scoring.common_rules.safety import NO_TIER
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.safety import NO_TIER
 
 
 class FlagExpressions:

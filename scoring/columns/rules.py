@@ -5,7 +5,7 @@ from functools import cache
 
 import polars as pl
 
-from schemas.batch import (
+from schemas.batches.batch import (
     ALL_ASKED_COLUMN,
     BAND_COLUMN,
     DOMAIN_PREFIX,
@@ -22,19 +22,19 @@ from schemas.batch import (
     STATUS_COLUMN,
     TIER_COLUMN,
 )
-from schemas.rulebook import GradeStep, Grading
+from schemas.rulebooks.rulebook import GradeStep, Grading
 from scoring.columns.conditional_questions import FactStages
 from scoring.columns.conditions import ConditionCompiler
 from scoring.columns.explanation import ExplanationExpressions
 from scoring.columns.first_rules import FirstRuleExpressions
 from scoring.columns.name_lists import is_any_true, list_names
 from scoring.columns.output_columns import OutputColumns
+from scoring.columns.points.scale import ScaleExpressions, ledger_column_name
+from scoring.columns.points.sums import SumStages, sum_column_names
+from scoring.columns.points.weighing import WeighingStages
+from scoring.columns.reading.typed_answers import compact_answers
 from scoring.columns.red_flags import FlagExpressions, list_open
-from scoring.columns.scale import ScaleExpressions, ledger_column_name
 from scoring.columns.second_rules import SecondRuleExpressions
-from scoring.columns.sums import SumStages, sum_column_names
-from scoring.columns.typed_answers import compact_answers
-from scoring.columns.weighing import WeighingStages
 from scoring.compiled_rulebook import LoadedRulebook
 
 STATUSES = ("withheld_red_flag", "out_of_scope", "insufficient_information", "scored")

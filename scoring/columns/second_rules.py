@@ -5,7 +5,7 @@ from operator import add, and_
 
 import polars as pl
 
-from schemas.batch import (
+from schemas.batches.batch import (
     ALTERNATIVES_COLUMN,
     ASK_FIRST_COLUMN,
     BAND_LEAST_COLUMN,
@@ -13,13 +13,13 @@ from schemas.batch import (
     CONTRADICTIONS_COLUMN,
     WHY_NO_BAND_COLUMN,
 )
-from schemas.guidance import AcceptableRange, Alternative, NoBandReason
+from schemas.rulebooks.guidance import AcceptableRange, Alternative, NoBandReason
 from scoring.columns.conditional_questions import is_open
 from scoring.columns.conditions import ConditionCompiler
 from scoring.columns.missing_answers import MissingAnswerExpressions
 from scoring.columns.name_lists import is_any_true, list_names
-from scoring.columns.scale import ScaleExpressions
-from scoring.columns.sums import SumStages
+from scoring.columns.points.scale import ScaleExpressions
+from scoring.columns.points.sums import SumStages
 from scoring.compiled_rulebook import LoadedRulebook
 
 _LEAST_BAND, _MOST_BAND = "band.least", "band.most"

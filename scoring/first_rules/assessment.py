@@ -2,16 +2,16 @@
 
 from typing import Any
 
-from schemas.assessment import Assessment, Status
-from scoring import clinical_context, scale, score_parts
+from schemas.assessments.assessment import Assessment, Status
+from scoring.answers.intake_facts import IntakeFacts
+from scoring.common_rules import clinical_context, scale, score_parts
+from scoring.common_rules.safety import SafetyResult, assess_scope
+from scoring.common_rules.weighed_intake import WeighedIntake, weigh_facts
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
 from scoring.first_rules.missing_answers import list_missing_answers
 from scoring.first_rules.next_steps import select_next_steps
 from scoring.first_rules.red_flags import FirstSafetyRules
-from scoring.intake_facts import IntakeFacts
-from scoring.safety import SafetyResult, assess_scope
-from scoring.weighed_intake import WeighedIntake, weigh_facts
 
 _WITHHOLDABLE = (
     *("totals", "picture", "domains", "criteria", "missing", "what_if", "gradings", "derived"),

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from schemas.assessment import MissingAnswer
+from schemas.assessments.assessment import MissingAnswer
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
 from scoring.weighing import CriterionPoints, to_points

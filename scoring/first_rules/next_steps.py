@@ -1,6 +1,6 @@
 """Selects next steps by status, picture and condition."""
 
-from schemas.assessment_context import NextStepOption
+from schemas.assessments.assessment_context import NextStepOption
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
 

@@ -1,9 +1,9 @@
 """Raises red flags: concerns for the person first, then by urgency."""
 
-from schemas.assessment import RaisedFlag, Safety
+from schemas.assessments.assessment import RaisedFlag, Safety
+from scoring.answers.intake_facts import IntakeFacts
+from scoring.common_rules.safety import NO_TIER, SafetyResult, list_open_safety_questions
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.intake_facts import IntakeFacts
-from scoring.safety import NO_TIER, SafetyResult, list_open_safety_questions
 
 
 class FirstSafetyRules:

@@ -3,19 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.assessment import Assessment
-from schemas.assessment_context import Guidance
-from scoring import clinical_context, scale, score_parts
+from schemas.assessments.assessment import Assessment
+from schemas.assessments.assessment_context import Guidance
+from scoring.answers.intake_facts import IntakeFacts
+from scoring.common_rules import clinical_context, scale, score_parts
+from scoring.common_rules.safety import NO_TIER, assess_scope
+from scoring.common_rules.weighed_intake import weigh_facts
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.intake_facts import IntakeFacts
-from scoring.safety import NO_TIER, assess_scope
 from scoring.second_rules.band_range import BandRangeRules
 from scoring.second_rules.explanations import list_alternatives, list_contradictions
 from scoring.second_rules.guidance import GuidanceRules
 from scoring.second_rules.missing_answers import MissingAnswerRules
 from scoring.second_rules.red_flags import RaisedFlags, SecondSafetyRules
 from scoring.second_rules.results import build_result_facts
-from scoring.weighed_intake import weigh_facts
 
 _WITHHOLDABLE = (
     *("totals", "why_no_band", "picture", "domains", "criteria", "missing", "ask_first"),

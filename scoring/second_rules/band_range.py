@@ -1,12 +1,12 @@
 """Finds the bands of both ends of a range, and whether they are near enough for a band."""
 
-from schemas.assessment import BandRange, NoBand
-from schemas.guidance import AcceptableRange, NoBandReason
-from scoring import scale
+from schemas.assessments.assessment import BandRange, NoBand
+from schemas.rulebooks.guidance import AcceptableRange, NoBandReason
+from scoring.answers.intake_facts import IntakeFacts
+from scoring.common_rules import scale
+from scoring.common_rules.weighed_intake import WeighedIntake
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
-from scoring.intake_facts import IntakeFacts
-from scoring.weighed_intake import WeighedIntake
 
 
 class BandRangeRules:

@@ -1,7 +1,7 @@
 """Lists other explanations of the answers, and answers that cannot hold together."""
 
-from schemas.assessment_context import AlternativeExplanation, Contradiction
-from schemas.guidance import Alternative, Sign
+from schemas.assessments.assessment_context import AlternativeExplanation, Contradiction
+from schemas.rulebooks.guidance import Alternative, Sign
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
 

@@ -1,7 +1,7 @@
 """Selects next steps with their cautions, and the patient's sheet, from facts and results."""
 
-from schemas.assessment_context import NextStepOption, PatientSheet
-from schemas.guidance import NextStep
+from schemas.assessments.assessment_context import NextStepOption, PatientSheet
+from schemas.rulebooks.guidance import NextStep
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from schemas.assessment import MissingAnswer
-from schemas.rulebook import Question
+from schemas.assessments.assessment import MissingAnswer
+from schemas.rulebooks.rulebook import Question
+from scoring.answers.intake_facts import IntakeFacts
+from scoring.answers.question_dependencies import map_question_reads
+from scoring.common_rules.weighed_intake import WeighedIntake
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.intake_facts import IntakeFacts
-from scoring.question_dependencies import map_question_reads
-from scoring.weighed_intake import WeighedIntake
 from scoring.weighing import to_points
 
 FIRST_QUESTIONS = 3

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from schemas.assessment import RaisedFlag, Safety
-from schemas.rulebook import Flag
+from schemas.assessments.assessment import RaisedFlag, Safety
+from schemas.rulebooks.rulebook import Flag
+from scoring.answers.intake_facts import IntakeFacts
+from scoring.common_rules.safety import NO_TIER, list_open_safety_questions
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.intake_facts import IntakeFacts
-from scoring.safety import NO_TIER, list_open_safety_questions
 
 
 class RaisedFlags(NamedTuple):

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from schemas.conditions import result_fact_name
+from schemas.rulebooks.conditions import result_fact_name
 from scoring.conditions import Facts
 
 RESULT_NAMES = (

@@ -8,7 +8,7 @@ from decimal import Decimal
 from itertools import combinations
 from typing import Any
 
-from schemas.conditions import (
+from schemas.rulebooks.conditions import (
     AtLeast,
     AtMost,
     CountsAtLeast,
@@ -17,7 +17,7 @@ from schemas.conditions import (
     OneOf,
     Statement,
 )
-from schemas.rulebook import Derived, Question, Rulebook
+from schemas.rulebooks.rulebook import Derived, Question, Rulebook
 from scoring.conditions import expand_options
 
 _MAX_OPTION_KINDS = 5

@@ -2,8 +2,8 @@
 
 from typing import NamedTuple, get_args
 
-from schemas.assessment import Status
-from schemas.conditions import (
+from schemas.assessments.assessment import Status
+from schemas.rulebooks.conditions import (
     HasAnswer,
     Includes,
     Is,
@@ -11,9 +11,9 @@ from schemas.conditions import (
     Statement,
     iterate_statements,
 )
-from schemas.rulebook import Derived, Question, Rulebook
-from scoring.question_dependencies import find_late_values, iterate_conditions
-from scoring.safety import NO_TIER
+from schemas.rulebooks.rulebook import Derived, Question, Rulebook
+from scoring.answers.question_dependencies import find_late_values, iterate_conditions
+from scoring.common_rules.safety import NO_TIER
 from scoring.validation.reference_checks import Faults
 
 

@@ -1,8 +1,8 @@
 """Checks what the second generation of scoring rules asks of a rulebook, and the first refuses."""
 
-from schemas.conditions import Always
-from schemas.rulebook import Question, Rulebook
-from scoring.question_dependencies import find_condition_questions
+from schemas.rulebooks.conditions import Always
+from schemas.rulebooks.rulebook import Question, Rulebook
+from scoring.answers.question_dependencies import find_condition_questions
 from scoring.validation.reference_checks import Faults
 
 

@@ -9,9 +9,9 @@ from itertools import islice
 from random import Random
 from typing import Any
 
-from schemas.rulebook import Criterion, Question, Rulebook
-from scoring.intake_facts import FactReader
-from scoring.question_dependencies import (
+from schemas.rulebooks.rulebook import Criterion, Question, Rulebook
+from scoring.answers.intake_facts import FactReader
+from scoring.answers.question_dependencies import (
     find_condition_questions,
     find_discount_questions,
     find_level_questions,

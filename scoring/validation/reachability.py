@@ -7,11 +7,11 @@ independently, within their own limits, so what is named here is truly out of re
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-from schemas.conditions import Condition, HasAnswer, Statement, iterate_statements
-from schemas.guidance import Alternative
-from schemas.rulebook import Criterion, Rulebook
+from schemas.rulebooks.conditions import Condition, HasAnswer, Statement, iterate_statements
+from schemas.rulebooks.guidance import Alternative
+from schemas.rulebooks.rulebook import Criterion, Rulebook
+from scoring.answers.question_dependencies import iterate_conditions
 from scoring.conditions import Facts, compile_condition
-from scoring.question_dependencies import iterate_conditions
 from scoring.validation.candidate_values import list_candidates
 from scoring.validation.reference_checks import Faults
 

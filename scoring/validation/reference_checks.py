@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from schemas.rulebook import Derived, Question, Rulebook
+from schemas.rulebooks.rulebook import Derived, Question, Rulebook
 
 Faults = Iterator[str]
 

@@ -4,14 +4,14 @@ from collections.abc import Callable
 from decimal import Decimal
 from itertools import pairwise
 
-from schemas.conditions import Condition, Includes, iterate_statements
-from schemas.rulebook import Rulebook
-from scoring.explanation import PLACEHOLDER
-from scoring.question_dependencies import (
+from schemas.rulebooks.conditions import Condition, Includes, iterate_statements
+from schemas.rulebooks.rulebook import Rulebook
+from scoring.answers.question_dependencies import (
     find_condition_questions,
     find_derived_questions,
     iterate_conditions,
 )
+from scoring.explanation import PLACEHOLDER
 from scoring.validation.condition_checks import (
     check_conditions,
     check_derived_order,

@@ -8,7 +8,7 @@ patch   wording only
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
 
 Change = Literal["major", "minor", "patch"]
 _WORDS = {

@@ -10,13 +10,13 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from support import builders
 from support.browser.form_patients import NUMBERS
 from support.builders import Clinic, build_store_settings, do
-from support.processes import serving
+from support.servers.processes import serving
 
 from api.settings import Settings
 from api.store.forms import form_settings
 from api.store.operations.startup import open_store
 from api.store.store import Store
-from schemas.form_settings import FormSettings
+from schemas.organisations.form_settings import FormSettings
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True,

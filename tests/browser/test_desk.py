@@ -20,8 +20,8 @@ from api.store.accounts import invitations, practitioners
 from api.store.forms import drafts
 from api.store.screenings import screenings, search
 from schemas.base import to_json_number
-from schemas.links import Draft
-from schemas.screening import ScreeningFilters
+from schemas.patients.links import Draft
+from schemas.patients.screening import ScreeningFilters
 
 SMALLEST_TARGET = 44
 SMALLEST_CHART_TEXT = 11

@@ -23,7 +23,7 @@ from support.form_controls import build_fields, load_form
 from api.forms.form_model import FormOptions, build_form
 from api.store.forms import form_settings
 from api.web.page_texts import load_page_texts
-from schemas.form_settings import FormSettings
+from schemas.organisations.form_settings import FormSettings
 from scoring.catalogue import load_catalogue
 from scoring.translations import translate_rulebook
 

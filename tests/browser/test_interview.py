@@ -14,7 +14,7 @@ from support.builders import do
 from support.form_controls import build_fields, find_step, load_form, name_control
 
 from api.store.forms import drafts
-from schemas.links import Draft
+from schemas.patients.links import Draft
 
 ONE_SIZE = pytest.mark.parametrize("size", ["phone"])
 AGE, DURATION = name_control("age_years"), name_control("pain_duration_months")

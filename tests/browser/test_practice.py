@@ -9,7 +9,7 @@ from support.browser.barriers import find_barriers
 from support.browser.form_patients import answer_until, begin_intake, press, submit_step
 from support.browser.practitioners import PASSWORD, PractitionerLogin, add_practitioner_login
 from support.builders import build_store_settings, do
-from support.processes import serving
+from support.servers.processes import serving
 
 from api.security.scopes import SCOPES
 from api.store.accounts import clients

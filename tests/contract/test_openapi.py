@@ -13,7 +13,7 @@ from support.path_resources import addressed, fill_body, things_of
 
 from api.cli.openapi_export import find_outdated_files
 from api.contract.operation_examples import load_operation_examples
-from api.http.request_body import FORM_MEDIA_TYPE
+from api.http.bodies.request_body import FORM_MEDIA_TYPE
 from api.main import create_app
 from api.security.scopes import SCOPES
 

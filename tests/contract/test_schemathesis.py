@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import build_store_settings
-from support.processes import issue_first_token, serving
+from support.servers.processes import issue_first_token, serving
 
 HERE = Path(__file__).parent
 ST = Path(sys.executable).with_name("st")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pytest
 from support.builders import build_store_settings
 from support.guides import DOCS, GuideBlock, matches_answer, read_blocks, run_blocks
-from support.processes import environment, issue_first_token, serving
+from support.servers.processes import environment, issue_first_token, serving
 
 from api.settings import Settings
 

@@ -18,11 +18,11 @@ import psycopg
 import pytest
 from support import builders
 from support.batch_files import rows
-from support.forked_program import ForkedProgram
-from support.postgres import Postgres
-from support.processes import environment, serving
+from support.servers.forked_program import ForkedProgram
+from support.servers.postgres import Postgres
+from support.servers.processes import environment, serving
 
-from api.security.access_tokens import AccessTokens
+from api.security.tokens.access_tokens import AccessTokens
 from api.store.audit import chain
 from api.store.database import migrate
 from api.store.database.engine import open_postgres as postgres_database

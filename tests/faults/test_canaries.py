@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from support import builders
-from support.failing_storage import prepared
-from support.postgres import Postgres
-from support.processes import serving
+from support.faults.failing_storage import prepared
+from support.servers.postgres import Postgres
+from support.servers.processes import serving
 
 from api.store.database.engine import connect_sqlite
 from api.store.keys.file_key import load_file_key

@@ -7,14 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
 import pytest
-from support import builders, faulty_network
+from support import builders
 from support.builders import build_store_settings
-from support.concurrent_writers import RequestRecord, post
-from support.faulty_network import CutOffAtCommit, faulty_link
-from support.processes import run, serving
+from support.faults import faulty_network
+from support.faults.concurrent_writers import RequestRecord, post
+from support.faults.faulty_network import CutOffAtCommit, faulty_link
+from support.servers.processes import run, serving
 
 from api.outbound.allowlist import HostPort
-from api.security.access_tokens import AccessTokens
+from api.security.tokens.access_tokens import AccessTokens
 from api.store.operations.startup import open_store
 
 ROUNDS = int(os.environ.get("TEST_NETWORK_ROUNDS", "1"))

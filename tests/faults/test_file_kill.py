@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import pytest
 from support.batch_files import example
-from support.forked_program import ForkedProgram
+from support.servers.forked_program import ForkedProgram
 
 ROWS = 60_000
 PATIENCE = 60.0

@@ -7,10 +7,10 @@ import time
 from urllib.parse import urlsplit
 
 from support import builders
-from support.concurrent_writers import Writers, ask, post
-from support.processes import run, serving
+from support.faults.concurrent_writers import Writers, ask, post
+from support.servers.processes import run, serving
 
-from api.security.access_tokens import AccessTokens
+from api.security.tokens.access_tokens import AccessTokens
 from api.store.audit import chain
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings

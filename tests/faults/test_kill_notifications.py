@@ -4,8 +4,8 @@ import time
 
 from support import builders
 from support.builders import do
-from support.mail_server import running_mail_server
-from support.processes import serving
+from support.servers.mail_server import running_mail_server
+from support.servers.processes import serving
 
 from api.store.accounts import practitioners
 from api.store.notifications import occasions, outbox

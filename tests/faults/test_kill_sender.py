@@ -13,7 +13,7 @@ import hl7
 from support import builders
 from support.builders import do
 from support.interop.mllp_receivers import running_hl7_server
-from support.processes import serving
+from support.servers.processes import serving
 
 from api.store.deliveries import allowed_hosts, destinations, outbox, search
 from api.store.deliveries.destinations import DestinationSecrets

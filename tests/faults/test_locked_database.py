@@ -6,9 +6,9 @@ import urllib.request
 
 import pytest
 from support import builders
-from support.concurrent_writers import Writers, ask
-from support.failing_storage import prepared, refused_for_now
-from support.processes import serving
+from support.faults.concurrent_writers import Writers, ask
+from support.faults.failing_storage import prepared, refused_for_now
+from support.servers.processes import serving
 
 from api.store.database.engine import connect_sqlite
 from api.store.keys.file_key import load_file_key

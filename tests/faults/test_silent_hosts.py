@@ -10,7 +10,7 @@ import pytest
 from support import builders
 from support.builders import build_store_settings, do
 from support.interop.loopback_servers import PATIENCE_SECONDS, Tarpit, running_server
-from support.processes import issue_first_token, serving
+from support.servers.processes import issue_first_token, serving
 
 from api.auth.client_authentication import ASSERTION_TYPE
 from api.outbound.bulkhead import MAX_THREADS_PER_SOURCE

@@ -44,9 +44,9 @@ from api.store.deliveries.destinations import DestinationSecrets
 from api.store.forms import links
 from api.store.notifications import occasions
 from api.store.operations.startup import open_store
-from schemas.delivery import SmartSignIn
 from schemas.notification import Recipient
-from schemas.patient import KnownPatient
+from schemas.organisations.delivery import SmartSignIn
+from schemas.patients.patient import KnownPatient
 from scoring.catalogue import load_catalogue
 
 SHORT_SECONDS = 0.3

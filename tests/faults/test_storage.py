@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import sqlcipher3
 from support import builders
-from support.concurrent_writers import Writers, ask
-from support.failing_storage import keep_one, prepared, refused_for_now
-from support.postgres import Postgres
-from support.processes import run, serving
+from support.faults.concurrent_writers import Writers, ask
+from support.faults.failing_storage import keep_one, prepared, refused_for_now
+from support.servers.postgres import Postgres
+from support.servers.processes import run, serving
 
 from api.store.key_ring import KeyRing
 from api.store.keys import file_key

@@ -1,7 +1,7 @@
 """Each example intake in turn."""
 
 import pytest
-from support.report_examples import NAMES
+from support.reports.report_examples import NAMES
 
 
 @pytest.fixture(params=NAMES)

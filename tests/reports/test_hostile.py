@@ -4,9 +4,9 @@ import io
 
 import pikepdf
 import pytest
-from support.document_readers import READERS
-from support.hostile_text import SCRIPTS, fill_all_text_fields
-from support.report_examples import (
+from support.faults.hostile_text import SCRIPTS, fill_all_text_fields
+from support.reports.document_readers import READERS
+from support.reports.report_examples import (
     build_example_view,
     build_heading,
     extract_pdf_text,

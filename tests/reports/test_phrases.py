@@ -26,7 +26,7 @@ def test_another_language_has_the_same_phrases_with_the_same_places(language):
 
 @pytest.mark.parametrize("language", OTHER_LANGUAGES)
 def test_another_language_is_marked_as_not_validated_and_the_report_prints_it(language):
-    from support.report_examples import build_example_document, list_texts
+    from support.reports.report_examples import build_example_document, list_texts
 
     notice = load_phrases(language).not_validated
     assert notice

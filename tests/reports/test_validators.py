@@ -12,8 +12,8 @@ from itertools import cycle, product
 from pathlib import Path
 
 import pytest
-from support.hostile_text import SCRIPTS, fill_all_text_fields
-from support.report_examples import (
+from support.faults.hostile_text import SCRIPTS, fill_all_text_fields
+from support.reports.report_examples import (
     NAMES,
     NOW,
     WORST_ANSWERS,
@@ -22,7 +22,7 @@ from support.report_examples import (
     build_example_view,
     build_heading,
 )
-from support.second_report_examples import SHEET_CASES, WORKED_CASES, build_case_document
+from support.reports.second_report_examples import SHEET_CASES, WORKED_CASES, build_case_document
 
 from reports import formats
 from reports.pdf.render import render_pdf

@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from scoring.answer_model import build_answer_model
+from scoring.answers.intake_facts import UnknownQuestionError
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess, weigh_answers
-from scoring.intake_facts import UnknownQuestionError
 
 LOADED = load_catalogue().find_version("nociplastic@1.0.0")
 ANSWERS = build_answer_model(LOADED.rulebook)

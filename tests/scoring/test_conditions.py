@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 from support.scoring.small_rulebook import SMALL
 
-from schemas.conditions import Condition
-from schemas.rulebook import Question
+from schemas.rulebooks.conditions import Condition
+from schemas.rulebooks.rulebook import Question
 from scoring import conditions
 from scoring.catalogue import read_rulebook
 

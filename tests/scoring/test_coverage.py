@@ -7,8 +7,8 @@ from decimal import Decimal
 import pytest
 from support.scoring.vignettes import LOADED, WITHHELD, Vignette, load_vignettes
 
-from schemas.conditions import Includes, iterate_statements
-from schemas.rulebook import Discount
+from schemas.rulebooks.conditions import Includes, iterate_statements
+from schemas.rulebooks.rulebook import Discount
 from scoring.conditions import expand_options
 
 BOOK = LOADED.rulebook

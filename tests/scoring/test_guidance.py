@@ -4,7 +4,7 @@ import dataclasses
 
 from support.scoring.vignettes import LOADED, SECOND, SECOND_FOLDER, load_vignettes
 
-from schemas.assessment import Safety
+from schemas.assessments.assessment import Safety
 from scoring.engine import assess
 from scoring.guidance import choose_guidance
 

@@ -4,7 +4,7 @@ A question is measured by its sentences, and its options together, as one reads 
 few words has no grade of its own, so it is judged by its words: none is long unless named here.
 """
 
-from support.reading_ease import (
+from support.reports.reading_ease import (
     count_english_syllables,
     list_english_words,
     measure_english_grade,

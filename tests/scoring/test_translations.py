@@ -5,12 +5,12 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from support.report_examples import NAMES, AssessedExample, assess_example
+from support.reports.report_examples import NAMES, AssessedExample, assess_example
 from support.scoring.vignettes import LOADED, load_vignettes
 
 from reports.phrases import list_languages
-from schemas.assessment import Assessment
-from schemas.translation import list_texts
+from schemas.assessments.assessment import Assessment
+from schemas.rulebooks.translation import list_texts
 from scoring.catalogue import RULEBOOKS_FOLDER, RulebookError, load_catalogue
 from scoring.engine import assess
 from scoring.translations import (

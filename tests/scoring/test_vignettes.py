@@ -16,7 +16,7 @@ from support.scoring.vignettes import (
     validate_answers,
 )
 
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 from scoring.engine import assess
 
 VIGNETTES = load_vignettes()

@@ -33,11 +33,11 @@ from api.store.screenings import issued_reports, screenings
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
-from schemas.form_settings import FormSettings
-from schemas.links import Draft
 from schemas.notification import Recipient
-from schemas.patient import KnownPatient
-from schemas.screening import Screening, ScreeningContext
+from schemas.organisations.form_settings import FormSettings
+from schemas.patients.links import Draft
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import Screening, ScreeningContext
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 

@@ -9,12 +9,12 @@ from httpx2 import Client
 from sqlalchemy import event
 from starlette.testclient import TestClient
 from support.builders import Clinic, token
-from support.loopback import IS_LOOPBACK, LoopbackClient
+from support.servers.loopback import IS_LOOPBACK, LoopbackClient
 
 from api.main import Service
 from api.security.scopes import SCOPES
 from api.store.audit import chain
-from schemas.audit import AuditEntry
+from schemas.organisations.audit import AuditEntry
 
 
 def bearing(service: Service, credential: str | None = None) -> Client:

@@ -3,7 +3,7 @@
 from support.interop.screening_events import AT, build_screening
 
 from api.cds_hooks.cards import ChartContext, build_cards
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 from scoring.compiled_rulebook import LoadedRulebook
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from unittest.mock import patch
 
 import structlog
-from support.processes import environment
+from support.servers.processes import environment
 from typer.testing import CliRunner
 
 from api.cli import main

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from api.auth.route_guard import require_scope
 from api.dependencies import LOWER_CASE, RequestContextDep, build_id_parameter
-from api.http.error_responses import BODY_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.http.paging import (
     MAX_WHOLE_LIST,
     ListLimit,
@@ -16,8 +16,8 @@ from api.http.paging import (
     slice_page,
 )
 from api.store import approvals
-from schemas.approvals import Approval, Outcome
 from schemas.base import FrozenModel, Many
+from schemas.organisations.approvals import Approval, Outcome
 
 ApprovalId = Annotated[str, build_id_parameter("approval", 5), LOWER_CASE]
 

@@ -13,7 +13,7 @@ from api.admin.common import (
     collect_changes,
 )
 from api.dependencies import IdempotentRequestDep, RequestContextDep
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.http.paging import (
     MAX_WHOLE_LIST,
     ListLimit,
@@ -27,9 +27,9 @@ from api.store import approvals
 from api.store.accounts import clients
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
-from schemas.approvals import Approval, ClientRequest
 from schemas.base import FrozenModel, Many
-from schemas.organisation import Client, Title
+from schemas.organisations.approvals import Approval, ClientRequest
+from schemas.organisations.organisation import Client, Title
 
 router = APIRouter(prefix="/v1/clients", tags=["administration"], route_class=ClientRoute)
 PerMinute = Annotated[int, Field(ge=1, le=1_000_000)]

@@ -15,7 +15,7 @@ from api.dependencies import (
     build_id_parameter,
 )
 from api.http.allowed_url import require_allowed_url
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.outbound.http_client import HTTP_SCHEMES
 from api.problems import FieldError, Problem
 from api.store.accounts import clients
@@ -23,7 +23,7 @@ from api.store.deliveries import allowed_hosts
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel
-from schemas.organisation import CredentialSummary, PublishedKey
+from schemas.organisations.organisation import CredentialSummary, PublishedKey
 
 router = APIRouter(prefix="/v1/clients/{client}", tags=["administration"], route_class=ClientRoute)
 SecretId = Annotated[str, build_id_parameter("secret", 4), LOWER_CASE]

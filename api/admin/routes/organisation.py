@@ -9,14 +9,14 @@ from pydantic import AfterValidator, Field
 
 from api.admin.common import OrganisationRoute, collect_changes
 from api.dependencies import RequestContextDep
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.http.preconditions import EntityTagDep, PreconditionDep
 from api.store.accounts import letterheads, organisations
 from api.store.transaction import Transaction
 from reports.logo import MAX_LOGO_BYTES, validate_logo
 from reports.view.heading import AddressLine, ReportLanguage, TimeZoneName
 from schemas.base import FrozenModel, Many
-from schemas.organisation import Organisation, Title
+from schemas.organisations.organisation import Organisation, Title
 from schemas.text import accept_stored_text
 
 router = APIRouter(

@@ -17,7 +17,7 @@ from api.dependencies import (
     SettingsDep,
     build_id_parameter,
 )
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.http.paging import (
     MAX_WHOLE_LIST,
     ListLimit,
@@ -32,8 +32,8 @@ from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
 from schemas.notification import EmailAddress
-from schemas.organisation import Practitioner, Title
-from schemas.sign_in import NewInvitation
+from schemas.organisations.organisation import Practitioner, Title
+from schemas.organisations.sign_in import NewInvitation
 
 router = APIRouter(
     prefix="/v1/practitioners", tags=["administration"], route_class=OrganisationRoute

@@ -8,7 +8,7 @@ from api.auth.route_guard import require_scope
 from api.dependencies import RequestContextDep
 from api.fhir.resources.audit_event import format_audit_event
 from api.http.content_negotiation import build_format_problem, negotiate_media_type
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.http.paging import build_next_page
 from api.store.audit import chain
 

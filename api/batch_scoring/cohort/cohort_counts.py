@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from schemas.batch import (
+from schemas.batches.batch import (
     ALL_ASKED_COLUMN,
     ALTERNATIVES_COLUMN,
     ASK_FIRST_COLUMN,
@@ -22,7 +22,7 @@ from schemas.batch import (
     TIER_COLUMN,
     WHY_NO_BAND_COLUMN,
 )
-from schemas.cohort import (
+from schemas.batches.cohort import (
     SMALLEST_COUNT,
     Cohort,
     CohortCount,
@@ -31,8 +31,8 @@ from schemas.cohort import (
     CrossTableRow,
 )
 from scoring.columns.output_columns import list_output_gradings
+from scoring.common_rules.safety import NO_TIER
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.safety import NO_TIER
 
 PartCounts = dict[str, Any]
 """Counts of one part, as JSON: `results` by column and value, `cross` by kept column."""

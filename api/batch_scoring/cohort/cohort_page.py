@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from html import escape
 
-from schemas.cohort import SMALLEST_COUNT, Cohort, CohortCount, CohortTable, CrossTable
+from schemas.batches.cohort import SMALLEST_COUNT, Cohort, CohortCount, CohortTable, CrossTable
 
 _BAR_WIDTH, _ITEM_HEIGHT, _CHART_WIDTH = 250, 38, 330
 _SHOWN_BARS = 15

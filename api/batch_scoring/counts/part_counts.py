@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from api.batch_scoring.chunk_scorer import ScoredChunk
-from schemas.batch import MAX_NOTICE_ROWS, ROW_ID, TIER_COLUMN, FaultGroup, RowNotice
-from scoring.columns.plausibility import list_implausible_rows
+from schemas.batches.batch import MAX_NOTICE_ROWS, ROW_ID, TIER_COLUMN, FaultGroup, RowNotice
+from scoring.columns.reading.plausibility import list_implausible_rows
 from scoring.compiled_rulebook import LoadedRulebook
 
 MISSING_WORDS = frozenset(

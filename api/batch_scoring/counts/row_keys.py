@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import polars as pl
 
 from api.batch_scoring.counts.part_counts import count_tiers
-from schemas.batch import MAX_NOTICE_ROWS, ROW_ID, TIER_COLUMN, NoticeCode, RowNotice
+from schemas.batches.batch import MAX_NOTICE_ROWS, ROW_ID, TIER_COLUMN, NoticeCode, RowNotice
 
 MAX_ROWS = 20_000_000
 """Rows of which keys are compared, with about 20 bytes of memory each."""

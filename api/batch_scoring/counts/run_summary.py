@@ -18,7 +18,7 @@ from api.batch_scoring.counts.part_counts import (
 )
 from api.batch_scoring.counts.row_keys import MAX_ROWS, find_repeated_rows
 from api.batch_scoring.readers.base import ParsedRows
-from schemas.batch import (
+from schemas.batches.batch import (
     BAND_COLUMN,
     MAX_SUMMARY_PROBLEMS,
     STATUS_COLUMN,

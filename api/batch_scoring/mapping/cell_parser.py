@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 from api.batch_scoring.mapping.mapping_file import ImportMapping, QuestionMap
 from schemas.base import to_json_number
-from schemas.batch import LIST_SEPARATOR, NONE_OF_THESE
-from schemas.rulebook import Question
-from scoring.columns.cell_words import CellWords, build_cell_words
+from schemas.batches.batch import LIST_SEPARATOR, NONE_OF_THESE
+from schemas.rulebooks.rulebook import Question
+from scoring.columns.reading.cell_words import CellWords, build_cell_words
 from scoring.compiled_rulebook import LoadedRulebook
 
 YES = ("yes", "true", "1", "1.0", "y", "checked")

@@ -16,8 +16,8 @@ from api.batch_scoring.mapping.cell_parser import (
 from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.readers.base import FilePiece, ParsedRows, build_faults_frame
 from api.batch_scoring.readers.ndjson import COLUMN_TYPES
-from schemas.batch import LIST_SEPARATOR, PASSTHROUGH_COLUMNS, PATIENT_REFERENCE, ROW_ID
-from scoring.columns.expected_values import FAULT_CODES
+from schemas.batches.batch import LIST_SEPARATOR, PASSTHROUGH_COLUMNS, PATIENT_REFERENCE, ROW_ID
+from scoring.columns.reading.expected_values import FAULT_CODES
 from scoring.compiled_rulebook import LoadedRulebook
 
 

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from schemas.base import FrozenModel, Many, Name
-from schemas.patient import AnsweredBy, Reference
-from schemas.rulebook import Question
+from schemas.patients.patient import AnsweredBy, Reference
+from schemas.rulebooks.rulebook import Question
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 

@@ -23,8 +23,8 @@ from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.mapping.suggestions import DictionaryField, parse_dictionary
 from api.batch_scoring.readers.base import ParsedRows
 from api.batch_scoring.readers.csv import CsvOptions
-from schemas.batch import RowNotice
-from scoring.columns.parsing import parse_intakes
+from schemas.batches.batch import RowNotice
+from scoring.columns.reading.parsing import parse_intakes
 from scoring.compiled_rulebook import LoadedRulebook
 
 SHOWN_OPTIONS = 8

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from schemas.rulebook import Question
-from scoring.columns.cell_words import LANGUAGES, build_cell_words
+from schemas.rulebooks.rulebook import Question
+from scoring.columns.reading.cell_words import LANGUAGES, build_cell_words
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook
 

@@ -5,7 +5,7 @@ from typing import NamedTuple, Protocol
 
 import polars as pl
 
-from scoring.columns.parsing import FAULT_SCHEMA, LineLookup
+from scoring.columns.reading.parsing import FAULT_SCHEMA, LineLookup
 
 
 class ParsedRows(NamedTuple):

@@ -13,13 +13,13 @@ from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import describe_unknown, join_first
 from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
 from api.batch_scoring.readers.record_blocks import RecordBlock, read_blocks
-from api.http.json_body import parse_json
+from api.http.bodies.json_body import parse_json
 from api.intakes.models import build_intake_model
 from api.problems import Problem, build_validation_problem
-from schemas.batch import PASSTHROUGH_COLUMNS, PATIENT_REFERENCE
-from schemas.patient import Reference
+from schemas.batches.batch import PASSTHROUGH_COLUMNS, PATIENT_REFERENCE
+from schemas.patients.patient import Reference
 from scoring.answer_model import find_answer_model
-from scoring.columns.expected_values import FAULT_CODES, describe_expected_value
+from scoring.columns.reading.expected_values import FAULT_CODES, describe_expected_value
 from scoring.compiled_rulebook import LoadedRulebook
 
 LineFault = tuple[str | None, str, str]

@@ -10,7 +10,7 @@ from polars.exceptions import PanicException
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.readers.table_sources import LINE_COLUMN, TableOptions, open_table
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 
 _MAX_SLICE_ROWS = 65_536
 _DECODE_ERRORS = (OSError, pl.exceptions.PolarsError, PanicException)

@@ -14,7 +14,7 @@ import polars as pl
 from polars.exceptions import PanicException
 
 from api.batch_scoring.file_formats import UnusableInputError
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 
 LINE_COLUMN = "\0line"
 _WORKBOOKS = ("xlsx", "xls", "ods")

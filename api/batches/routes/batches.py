@@ -32,7 +32,7 @@ from api.dependencies import (
     RequestContextDep,
     SettingsDep,
 )
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.http.paging import PageCursor, PageLimit, build_next_page
 from api.problems import Problem
 from api.settings import Settings
@@ -43,8 +43,8 @@ from api.store.batches.batches import SCORE, NewBatch, StoredBatch
 from api.store.idempotency import IdempotentResponse
 from api.store.patients import data_subject_rights
 from api.store.transaction import Transaction
-from schemas.batch import FaultGroup, RowNotice
-from schemas.batch_job import BatchList, BatchListItem, ScoringBatch
+from schemas.batches.batch import FaultGroup, RowNotice
+from schemas.batches.batch_job import BatchList, BatchListItem, ScoringBatch
 from schemas.text import READABLE, TEXT_RULE
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook

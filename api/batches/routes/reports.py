@@ -23,8 +23,8 @@ from api.dependencies import (
     RequestContextDep,
     SettingsDep,
 )
-from api.http.byte_ranges import FileDownload, build_file_response
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.bodies.byte_ranges import FileDownload, build_file_response
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.jobs.print_chunk import ROWS_PER_CHUNK
 from api.jobs.score_chunk import find_rulebook
 from api.problems import FieldError, Problem
@@ -40,9 +40,9 @@ from api.store.idempotency import IdempotentResponse
 from api.store.keys.field_encryption import hash_parts
 from api.store.transaction import Transaction
 from reports.phrases import list_languages
-from schemas.assessment import Status
+from schemas.assessments.assessment import Status
 from schemas.base import FrozenModel, Many
-from schemas.batch import (
+from schemas.batches.batch import (
     BAND_COLUMN,
     MAX_SUMMARY_PROBLEMS,
     NOT_ALL_ASKED,
@@ -50,11 +50,11 @@ from schemas.batch import (
     TIER_COLUMN,
     RowProblem,
 )
-from schemas.batch_job import ReportsBatch
-from schemas.delivery import DestinationId
+from schemas.batches.batch_job import ReportsBatch
+from schemas.organisations.delivery import DestinationId
 from schemas.text import READABLE, TEXT_RULE
 from scoring.catalogue import Catalogue
-from scoring.safety import NO_TIER
+from scoring.common_rules.safety import NO_TIER
 
 ReportLanguage: Any = Literal[list_languages()]
 ReportsId = Annotated[

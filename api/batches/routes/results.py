@@ -23,9 +23,9 @@ from api.batches.file_transfer import (
     read_result_chunks,
 )
 from api.dependencies import BatchId, CatalogueDep, RequestContextDep
-from api.http.byte_ranges import FileDownload, build_file_response
+from api.http.bodies.byte_ranges import FileDownload, build_file_response
 from api.http.content_negotiation import negotiate_media_type
-from api.http.error_responses import GUARDED_ERRORS, error_responses
+from api.http.errors.error_responses import GUARDED_ERRORS, error_responses
 from api.jobs.score_chunk import find_rulebook
 from api.problems import Problem
 from api.store.batches import batches
@@ -33,8 +33,8 @@ from api.store.batches import chunks as batch_chunks
 from api.store.batches.batches import SCORE, StoredBatch
 from api.store.keys.field_encryption import hash_parts
 from api.store.transaction import Transaction
-from schemas.batch_job import BatchProblem
-from schemas.cohort import Cohort
+from schemas.batches.batch_job import BatchProblem
+from schemas.batches.cohort import Cohort
 from scoring.catalogue import Catalogue
 
 FormatSuffix = Annotated[BatchFormat, Path(examples=["csv"])]

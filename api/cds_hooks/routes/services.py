@@ -11,8 +11,8 @@ from api.cds_hooks.cards import ChartContext, build_cards
 from api.cds_hooks.requests import FeedbackRequest, HookRequest, list_patient_identifiers
 from api.cds_hooks.service_catalogue import list_active_rulebooks, list_services
 from api.dependencies import CatalogueDep, RequestContextDep, SettingsDep
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
-from api.http.request_body import JSON
+from api.http.bodies.request_body import JSON
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.problems import Problem
 from api.security.claims import CLOCK_SKEW_SECONDS
 from api.store.accounts import issuers

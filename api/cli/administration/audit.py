@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from api.store.audit.chain import AuditKey
     from api.store.database.tenancy import OrganisationSession
     from api.store.store import Store
-    from schemas.audit import Checkpoint
+    from schemas.organisations.audit import Checkpoint
 
 commands = typer.Typer(no_args_is_help=True, help="Verify and export the audit trail.")
 AnyOrganisation = Annotated[
@@ -133,7 +133,7 @@ def load_audit_keys(
 
 
 def _read_checkpoints(file: Path) -> "tuple[Checkpoint, ...]":
-    from schemas.audit import Checkpoint
+    from schemas.organisations.audit import Checkpoint
 
     try:
         lines = file.read_text(encoding="utf-8").splitlines()

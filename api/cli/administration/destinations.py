@@ -88,7 +88,7 @@ def add_destination(  # noqa: PLR0913, PLR0917 - Typer passes each option as a p
     from api.security.keys import generate_signing_key
     from api.store.deliveries import allowed_hosts, destinations
     from api.store.deliveries.destinations import DestinationSecrets
-    from schemas.delivery import SmartSignIn
+    from schemas.organisations.delivery import SmartSignIn
 
     content = DestinationSecrets(
         address=address,

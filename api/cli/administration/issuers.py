@@ -16,7 +16,7 @@ from api.cli.context import (
 )
 
 if TYPE_CHECKING:
-    from schemas.issuer import IssuerTerms
+    from schemas.organisations.issuer import IssuerTerms
 
 issuer_commands = typer.Typer(no_args_is_help=True, help="External token issuers.")
 IssuerId = Annotated[str, typer.Argument(help="The id of the issuer.")]
@@ -89,7 +89,7 @@ def remove_issuer(issuer: IssuerId, organisation: OrganisationId) -> None:
 
 
 def _read_terms(file: Path) -> "IssuerTerms":
-    from schemas.issuer import IssuerTerms
+    from schemas.organisations.issuer import IssuerTerms
 
     try:
         content = json.loads(file.read_bytes())

@@ -33,8 +33,8 @@ def add_link(  # noqa: PLR0913 - Typer passes each option as a parameter
     """Create a link and print it with its URL. The URL is shown only once."""
     from api.forms.link_urls import build_new_link
     from api.store.forms import links
-    from schemas.links import LinkKind
-    from schemas.patient import KnownPatient
+    from schemas.patients.links import LinkKind
+    from schemas.patients.patient import KnownPatient
     from scoring.catalogue import UnknownRulebookError, load_catalogue
 
     try:
@@ -91,7 +91,7 @@ def show_or_change_forms(
 ) -> None:
     """Print an organisation's form settings, or replace them from a file."""
     from api.store.forms import form_settings
-    from schemas.form_settings import FormSettings
+    from schemas.organisations.form_settings import FormSettings
 
     with refuse_invalid_input():
         replacement = FormSettings.model_validate_json(file.read_bytes()) if file else None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from api.batch_scoring.local_run import BatchRun, RunProgress
-    from schemas.batch import BatchSummary
+    from schemas.batches.batch import BatchSummary
     from scoring.compiled_rulebook import LoadedRulebook
 
 SOME_ROWS_BAD = 1

@@ -159,8 +159,8 @@ def _require_active(loaded: "LoadedRulebook") -> None:
 
 
 def _find_target(loaded: "LoadedRulebook", name: str) -> "LoadedRulebook":
-    from scoring.answer_changes import can_carry_answers
     from scoring.catalogue import UnknownRulebookError, load_catalogue
+    from scoring.versions.answer_changes import can_carry_answers
 
     try:
         target = load_catalogue().find_active(name)

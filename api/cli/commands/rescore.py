@@ -7,7 +7,7 @@ import typer
 from api.cli.context import build_operator, fail, open_configured_store, print_json, print_note
 
 if TYPE_CHECKING:
-    from schemas.rescoring import RescoringReport
+    from schemas.assessments.rescoring import RescoringReport
     from scoring.compiled_rulebook import LoadedRulebook
 
 SOME_DIFFER = 1
@@ -55,8 +55,8 @@ def rescore(  # noqa: PLR0913 - Typer passes each option as a parameter
 
 def _report(old: "LoadedRulebook", new: "LoadedRulebook", organisation: str) -> "RescoringReport":
     from api.intakes.rescoring_report import report_rescoring
-    from scoring.answer_changes import UnknownChangesError, load_carrier
     from scoring.catalogue import RulebookError
+    from scoring.versions.answer_changes import UnknownChangesError, load_carrier
 
     try:
         load_carrier(old, new)
@@ -68,7 +68,7 @@ def _report(old: "LoadedRulebook", new: "LoadedRulebook", organisation: str) -> 
 
 def _load_version(instrument: str, version: str) -> "LoadedRulebook":
     """Return a version from the index, or from its file before its release."""
-    from schemas.rulebook_name import RulebookName
+    from schemas.rulebooks.rulebook_name import RulebookName
     from scoring.catalogue import (
         RULEBOOKS_FOLDER,
         RulebookError,
@@ -95,7 +95,7 @@ def _verify(organisation: str | None) -> None:
 
     from api.intakes.rescoring_report import find_replay_faults
     from api.store.accounts import organisations
-    from schemas.rescoring import ReplayReport
+    from schemas.assessments.rescoring import ReplayReport
     from scoring.catalogue import load_catalogue
 
     screening_counts: Counter[str] = Counter()

@@ -19,7 +19,7 @@ def token(
 ) -> None:
     """Print an access token for a client. With the embedded database, creates the first client."""
     from api.cli.bootstrap import create_first_client, read_first_client_id
-    from api.security.access_tokens import AccessTokens
+    from api.security.tokens.access_tokens import AccessTokens
     from api.store.accounts import callers
 
     settings = load_settings()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from api.cli.demo.people import Person, Visit
     from api.store.store import Store
     from api.store.transaction import Transaction
-    from schemas.screening import Screening
+    from schemas.patients.screening import Screening
 
 ORGANISATION_NAME = "Sandbox (invented people)"
 PRACTITIONER = "Dr Demo"
@@ -152,8 +152,8 @@ def _request_link(person: "Person") -> Any:
 def _add_visit(work: "Transaction", person: "Person", visit: "Visit") -> "Screening":
     from api.intakes import reader
     from api.store.screenings import screenings
-    from schemas.patient import Clinician
-    from schemas.screening import ScreeningContext
+    from schemas.patients.patient import Clinician
+    from schemas.patients.screening import ScreeningContext
     from scoring.answer_model import find_answer_model
     from scoring.catalogue import load_catalogue
 
@@ -176,7 +176,7 @@ def _add_visit(work: "Transaction", person: "Person", visit: "Visit") -> "Screen
 def _add_open_link(work: "Transaction", person: "Person", *, has_draft: bool) -> None:
     """Add a link that is not answered yet, or whose answers are not sent yet."""
     from api.store.forms import drafts, links
-    from schemas.links import Draft
+    from schemas.patients.links import Draft
     from scoring.catalogue import load_catalogue
     from scoring.engine import assess
 

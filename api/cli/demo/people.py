@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from schemas.patient import KnownPatient
+from schemas.patients.patient import KnownPatient
 
 CASES: list[dict[str, Any]] = json.loads(
     Path(__file__).with_name("cases.json").read_text(encoding="utf-8")

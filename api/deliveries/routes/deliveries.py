@@ -19,7 +19,7 @@ from api.dependencies import (
     ScreeningId,
 )
 from api.fhir.elements import CanonicalUrls
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.http.paging import (
     NextPage,
     PageCursor,
@@ -33,9 +33,15 @@ from api.store.deliveries.search import DeliveryFilters
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
-from schemas.delivery import Delivery, DeliveryListItem, DeliveryPreview, Destination, DestinationId
-from schemas.patient import KnownPatient
-from schemas.profile import Profile
+from schemas.organisations.delivery import (
+    Delivery,
+    DeliveryListItem,
+    DeliveryPreview,
+    Destination,
+    DestinationId,
+)
+from schemas.organisations.profile import Profile
+from schemas.patients.patient import KnownPatient
 
 write_router = APIRouter(
     prefix="/v1", tags=["deliveries"], route_class=require_scope("deliveries:write")

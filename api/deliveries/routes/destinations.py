@@ -16,7 +16,7 @@ from api.deliveries.destination_setup import (
     NewDestination,
 )
 from api.dependencies import IdempotentRequestDep, RequestContextDep
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.http.paging import (
     MAX_WHOLE_LIST,
     ListLimit,
@@ -30,8 +30,8 @@ from api.store.deliveries import allowed_hosts, destinations
 from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
-from schemas.delivery import AllowedEndpoint, Destination
-from schemas.profile import Profile
+from schemas.organisations.delivery import AllowedEndpoint, Destination
+from schemas.organisations.profile import Profile
 
 router = APIRouter(
     prefix="/v1", tags=["deliveries"], route_class=require_scope("destinations:admin")

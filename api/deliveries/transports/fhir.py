@@ -22,7 +22,7 @@ from api.outbound.errors import OutboundError
 from api.outbound.http_client import OutboundRequest, OutboundResponse, send_request
 from api.security.keys import SigningKey
 from api.security.signatures import sign_token
-from schemas.delivery import SmartSignIn
+from schemas.organisations.delivery import SmartSignIn
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 _ASSERTION_LIFETIME_SECONDS = 240

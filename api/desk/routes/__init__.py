@@ -3,21 +3,23 @@
 from api.desk.routes import (
     account,
     answers,
-    approvals,
-    clients,
-    destinations,
     due,
-    emergency_numbers,
     faults,
-    form_settings,
     links,
     login,
     messages,
     oidc,
     patient_data,
+    screenings,
+)
+from api.desk.routes.settings import (
+    approvals,
+    clients,
+    destinations,
+    emergency_numbers,
+    form_settings,
     practice,
     practitioners,
-    screenings,
 )
 
 ROUTERS = (

@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request, Response
 
 from api.auth.services import find_services
-from api.desk.invitation_acceptance import find_password_faults, list_personal_texts
-from api.desk.login import verify_own_password
-from api.desk.session_guard import (
+from api.desk.access.invitation_acceptance import find_password_faults, list_personal_texts
+from api.desk.access.login import verify_own_password
+from api.desk.access.session_guard import (
     CheckedFields,
     PractitionerPage,
     PractitionerPageDep,

@@ -6,16 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Response
 
 from api.dependencies import ScreeningId
-from api.desk import answer_form, screening_page
-from api.desk.result_page import SCREENINGS_PATH
-from api.desk.screening_page import FaultLink
-from api.desk.screening_rows import list_instrument_choices
-from api.desk.session_guard import (
+from api.desk.access.session_guard import (
     CheckedFields,
     PractitionerPage,
     PractitionerPageDep,
     build_desk_route,
 )
+from api.desk.screening_rows import list_instrument_choices
+from api.desk.screenings import answer_form, screening_page
+from api.desk.screenings.result_page import SCREENINGS_PATH
+from api.desk.screenings.screening_page import FaultLink
 from api.forms.answer_parser import ControlState
 from api.intakes import reader
 from api.problems import Problem
@@ -25,7 +25,7 @@ from api.store.idempotency import IdempotentResponse
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 from api.web.page_route import FormFields, read_field
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 from scoring.catalogue import UnknownRulebookError
 
 _IDEMPOTENT_ROUTE = "POST /desk/new"

@@ -5,22 +5,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
 
-from api.desk.calendar_file import CALENDAR_TYPE, CalendarDay, write_calendar
-from api.desk.link_creation import create_shown_link, list_desk_mediums, read_public_url
-from api.desk.screening_rows import DisplayFormatter
-from api.desk.session_guard import (
+from api.desk.access.session_guard import (
     CheckedFields,
     PractitionerPage,
     PractitionerPageDep,
     build_desk_route,
 )
+from api.desk.calendar_file import CALENDAR_TYPE, CalendarDay, write_calendar
+from api.desk.link_creation import create_shown_link, list_desk_mediums, read_public_url
+from api.desk.screening_rows import DisplayFormatter
 from api.problems import Problem
 from api.store.forms import due_links, links
 from api.store.forms.links import LinkRequest
 from api.store.notifications import occasions
 from api.web.page_texts import load_page_texts
-from schemas.links import Link
-from schemas.rulebook_name import RulebookName
+from schemas.patients.links import Link
+from schemas.rulebooks.rulebook_name import RulebookName
 from scoring.catalogue import UnknownRulebookError
 
 DUE_PATH = "/desk/due"

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from api.desk.session_guard import (
+from api.desk.access.session_guard import (
     FAULTS_PATH,
     FAULTY_PAGE_FIELD,
     STATUS_FAULTY,

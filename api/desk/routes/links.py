@@ -5,22 +5,22 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 
-from api.desk import inbox, screening_page
-from api.desk.answer_form import PATIENT_FIELDS, parse_patient
+from api.desk.access.session_guard import (
+    CheckedFields,
+    PractitionerPage,
+    PractitionerPageDep,
+    build_desk_route,
+)
 from api.desk.link_creation import (
     create_shown_link,
     list_desk_mediums,
     parse_recipient,
     read_public_url,
 )
-from api.desk.screening_page import FaultLink
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
-from api.desk.session_guard import (
-    CheckedFields,
-    PractitionerPage,
-    PractitionerPageDep,
-    build_desk_route,
-)
+from api.desk.screenings import inbox, screening_page
+from api.desk.screenings.answer_form import PATIENT_FIELDS, parse_patient
+from api.desk.screenings.screening_page import FaultLink
 from api.forms.link_urls import find_link_reach
 from api.problems import Problem
 from api.store.accounts.kept_forms import KeptForm
@@ -30,7 +30,7 @@ from api.store.patients import draft_acknowledgements
 from api.store.screenings import screenings
 from api.web.page_route import FormFields, read_field
 from api.web.page_texts import select_offered_languages
-from schemas.links import Link
+from schemas.patients.links import Link
 from scoring.catalogue import UnknownRulebookError
 
 LINKS_PATH = "/desk/links"

@@ -8,16 +8,16 @@ from fastapi import APIRouter, Depends, Request, Response
 from api.auth.admission import INVITATION_ATTEMPTS, count_for_id
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
-from api.desk.invitation_acceptance import (
+from api.desk.access.invitation_acceptance import (
     InvitationDep,
     InvitationForm,
     InvitationSecret,
     accept_invitation,
     find_form_faults,
 )
-from api.desk.login import authenticate, find_first_page, set_session_cookies
-from api.desk.login_faults import LoginFaults, read_faults, redirect_with_faults
-from api.desk.session_guard import (
+from api.desk.access.login import authenticate, find_first_page, set_session_cookies
+from api.desk.access.login_faults import LoginFaults, read_faults, redirect_with_faults
+from api.desk.access.session_guard import (
     LOGIN_PATH,
     CheckedFields,
     PractitionerPageDep,
@@ -26,7 +26,7 @@ from api.desk.session_guard import (
     select_language,
 )
 from api.forms.link_urls import render_qr_code
-from api.http.error_conversion import convert_error
+from api.http.errors.error_conversion import convert_error
 from api.problems import Problem, TooManyRequestsProblem
 from api.security.client_secrets import hash_secret
 from api.security.totp import build_provisioning_uri

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from api.desk.session_guard import CheckedFields, PractitionerPageDep, build_desk_route
+from api.desk.access.session_guard import CheckedFields, PractitionerPageDep, build_desk_route
 from api.store.notifications import outbox
 
 MessageId = Annotated[str, Path(alias="message", pattern=r"^[0-9a-f-]{36}$")]

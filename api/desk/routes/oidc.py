@@ -6,10 +6,14 @@ from starlette.responses import RedirectResponse
 from api.auth.admission import LOGINS_AT_PROVIDER, count_for_network
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import LoginProvider, find_services
-from api.desk.invitation_acceptance import InvitationDep, InvitationSecret, accept_with_identity
-from api.desk.login import find_first_page, set_session_cookies, start_session
-from api.desk.oidc_login import FLOW_SECONDS
-from api.desk.session_guard import build_session_actor
+from api.desk.access.invitation_acceptance import (
+    InvitationDep,
+    InvitationSecret,
+    accept_with_identity,
+)
+from api.desk.access.login import find_first_page, set_session_cookies, start_session
+from api.desk.access.oidc_login import FLOW_SECONDS
+from api.desk.access.session_guard import build_session_actor
 from api.problems import Problem
 from api.store.accounts import login_credentials
 from api.web import cookies

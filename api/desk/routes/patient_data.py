@@ -6,22 +6,22 @@ from fastapi import APIRouter, Path, Response
 from pydantic import TypeAdapter
 
 from api.auth.services import find_services
-from api.desk.answer_form import is_valid_text, read_text
-from api.desk.session_guard import (
+from api.desk.access.session_guard import (
     CheckedFields,
     PractitionerPage,
     PractitionerPageDep,
     build_desk_route,
 )
-from api.desk.settings_access import APPROVALS_PATH, find_identity_faults, has_own_password
+from api.desk.access.settings_access import APPROVALS_PATH, find_identity_faults, has_own_password
+from api.desk.screenings.answer_form import is_valid_text, read_text
 from api.store import approvals
 from api.store.errors import ConflictError, LegalHoldError, NotFoundError
 from api.store.patients import data_subject_rights, legal_holds
 from api.store.patients.patient_lookup import PatientSelector
 from api.web.page_route import FormFields, read_field
 from api.web.security_headers import build_page_headers
-from schemas.approvals import Approval, ErasureRequest, MergeRequest
-from schemas.patient import Note, Reference
+from schemas.organisations.approvals import Approval, ErasureRequest, MergeRequest
+from schemas.patients.patient import Note, Reference
 
 PATIENT_DATA_PATH = "/desk/practice/patient-data"
 HoldId = Annotated[str, Path(alias="hold", pattern=r"^[0-9a-f-]{36}$")]

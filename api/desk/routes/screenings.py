@@ -9,24 +9,18 @@ from pydantic import TypeAdapter
 from starlette.responses import StreamingResponse
 
 from api.dependencies import RendererDep, ScreeningId
-from api.desk import (
-    inbox,
-    patient_page,
-    pattern_comparison,
-    result_page,
-    screening_page,
-    screening_rows,
-)
-from api.desk.answer_form import is_valid_text, read_text
-from api.desk.csv_export import stream_csv
-from api.desk.failed_messages import FailedMessage, list_failed_messages
-from api.desk.result_page import SCREENINGS_PATH
-from api.desk.session_guard import (
+from api.desk import screening_rows
+from api.desk.access.session_guard import (
     CheckedFields,
     PractitionerPage,
     PractitionerPageDep,
     build_desk_route,
 )
+from api.desk.failed_messages import FailedMessage, list_failed_messages
+from api.desk.screenings import inbox, patient_page, pattern_comparison, result_page, screening_page
+from api.desk.screenings.answer_form import is_valid_text, read_text
+from api.desk.screenings.csv_export import stream_csv
+from api.desk.screenings.result_page import SCREENINGS_PATH
 from api.documents import document_builder, issuance
 from api.documents.request import DocumentRequest, find_format_by_suffix
 from api.problems import Problem
@@ -37,8 +31,8 @@ from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import acknowledgements, of_patient, screenings, search
 from api.web.page_route import read_field
 from api.web.page_texts import list_languages
-from schemas.patient import Note, Reference
-from schemas.screening import Screening
+from schemas.patients.patient import Note, Reference
+from schemas.patients.screening import Screening
 
 FILTERS = ("tier", "rulebook", "since")
 _NOTE = TypeAdapter[Any](Note)

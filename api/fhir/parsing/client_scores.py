@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from api.fhir.parsing.items import ClientScore
 from api.fhir.resources.operation_outcome import OutcomeIssue
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 from scoring.compiled_rulebook import LoadedRulebook
 
 

@@ -11,7 +11,7 @@ from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, Resource
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, topic_link_id
 from api.fhir.resources.operation_outcome import OutcomeIssue, locate_member
 from schemas.base import to_json_number
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 
 _ITEM_ELEMENTS = {"id", "extension", "linkId", "definition", "text", "answer", "item"}
 _ANSWER_ELEMENTS = {"id", "extension", "item"}

@@ -17,8 +17,8 @@ from api.fhir.resources.operation_outcome import (
     OutcomeIssue,
     locate_member,
 )
-from schemas.patient import AnsweredBy, Clinician, KnownPatient, find_day_fault
-from schemas.screening import FhirContext, ScreeningContext
+from schemas.patients.patient import AnsweredBy, Clinician, KnownPatient, find_day_fault
+from schemas.patients.screening import FhirContext, ScreeningContext
 from scoring.answer_model import find_answer_model
 
 RESPONSE_TYPE = "QuestionnaireResponse"

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from api.fhir.elements import TERMINOLOGY_BASE, format_instant
-from schemas.audit import AuditEntry
+from schemas.organisations.audit import AuditEntry
 
 _DCM = "http://dicom.nema.org/resources/ontology/DCM"
 _REST = "http://hl7.org/fhir/restful-interaction"

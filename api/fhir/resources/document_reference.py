@@ -25,7 +25,7 @@ from api.fhir.elements import (
 )
 from api.fhir.links import build_encounter, find_encounter, list_authors, list_orders
 from api.fhir.resources.observation import NOT_A_DIAGNOSIS
-from reports.view.flags import sort_by_tier
+from reports.view.sections.flags import sort_by_tier
 
 LOINC = "http://loinc.org"
 PDF = "application/pdf"

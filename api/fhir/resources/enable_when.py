@@ -12,7 +12,7 @@ from typing import NamedTuple
 from api.fhir.elements import EXTENSION_BASE, Resource
 from api.fhir.questionnaire_catalogue import QuestionnaireForm
 from schemas.base import to_json_number
-from schemas.conditions import (
+from schemas.rulebooks.conditions import (
     AllOf,
     AnyOf,
     AtLeast,
@@ -23,7 +23,7 @@ from schemas.conditions import (
     OneOf,
     Statement,
 )
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 
 _DESIGN_NOTE = (
     "Concerns fewer people than see it: enableWhen can't express the whole condition. Leave it "

@@ -25,10 +25,10 @@ from api.fhir.elements import (
     build_software_reference,
 )
 from api.fhir.links import build_encounter, build_order_links, list_authors
-from reports.view.flags import sort_by_tier
-from schemas.assessment import TotalPoints, WeighedCriterion
+from reports.view.sections.flags import sort_by_tier
+from schemas.assessments.assessment import TotalPoints, WeighedCriterion
 from schemas.base import ExactDecimal, to_json_number
-from schemas.rulebook import Band, Total
+from schemas.rulebooks.rulebook import Band, Total
 
 _UCUM = "http://unitsofmeasure.org"
 _ABSENT = f"{TERMINOLOGY_BASE}/data-absent-reason"

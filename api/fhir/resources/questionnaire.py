@@ -13,7 +13,7 @@ from api.fhir.resources.enable_when import build_display_condition
 from api.fhir.resources.loinc_codes import INSTRUMENT_CODES, QUESTION_CODES, build_codes
 from api.fhir.resources.text_translations import translate_text
 from schemas.base import to_json_number
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 
 _SDC = "http://hl7.org/fhir/uv/sdc/StructureDefinition"
 _ITEM_CONTROL = "http://hl7.org/fhir/questionnaire-item-control"

@@ -13,7 +13,7 @@ from api.fhir.elements import (
 )
 from api.fhir.links import build_encounter
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, topic_link_id
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 
 _RESPONDENT_TYPES = {"patient": "Patient", "proxy": "RelatedPerson", "clinician": "Practitioner"}
 

@@ -23,7 +23,7 @@ from api.fhir.resources.observation import (
     find_main_total,
     result_status,
 )
-from reports.view.flags import sort_by_tier
+from reports.view.sections.flags import sort_by_tier
 
 
 def build_risk_assessment(version: ResourceVersion) -> Resource:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
 from api.fhir.elements import NONE_OF_THESE, NONE_OF_THESE_TEXT, CanonicalUrls, Resource
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
 from scoring.catalogue import Catalogue, CatalogueEntry
 
 TerminologyType = Literal["CodeSystem", "ValueSet"]

@@ -3,7 +3,7 @@
 from functools import cache
 
 from api.fhir.elements import EXTENSION_BASE, Resource
-from schemas.translation import list_texts
+from schemas.rulebooks.translation import list_texts
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook
 

@@ -40,11 +40,11 @@ from api.fhir.search_query import ScreeningSearch
 from api.fhir.search_routing import add_search_routes
 from api.fhir.versions import build_response_resource, build_single_version, read_version
 from api.http.content_negotiation import negotiate_media_type
-from api.http.error_responses import GUARDED_ERRORS
+from api.http.errors.error_responses import GUARDED_ERRORS
 from api.problems import Problem
 from api.store.screenings import screenings
 from api.store.screenings.versions import find_first_version_id
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=guarded_fhir_route("reports:read"))
 _BINARY_RESPONSE: dict[int | str, dict[str, Any]] = {

@@ -25,11 +25,11 @@ from api.fhir.resources.observation import build_observation
 from api.fhir.resources.operation_outcome import OutcomeIssue, build_operation_outcome
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.versions import build_response_resource, build_single_version, read_version
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS
 from api.store.screenings.screenings import SOFTWARE_VERSION
-from schemas.assessment import Assessment
-from schemas.patient import KnownPatient
-from schemas.screening import Screening, ScreeningOrigin
+from schemas.assessments.assessment import Assessment
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import Screening, ScreeningOrigin
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 

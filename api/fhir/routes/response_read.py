@@ -43,9 +43,9 @@ from api.fhir.versions import (
     read_history,
     read_version,
 )
-from api.http.error_responses import GUARDED_ERRORS
+from api.http.errors.error_responses import GUARDED_ERRORS
 from api.store.transaction import Transaction
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 
 router = APIRouter(
     prefix=f"/fhir/{RESPONSE_TYPE}",

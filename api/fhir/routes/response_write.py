@@ -38,7 +38,7 @@ from api.fhir.resources.operation_outcome import (
 )
 from api.fhir.search import derive_screening_id
 from api.fhir.versions import build_response_resource, build_version
-from api.http.error_responses import BODY_ERRORS
+from api.http.errors.error_responses import BODY_ERRORS
 from api.intakes.urgency import needs_alert
 from api.problems import Problem
 from api.store.errors import ConflictError, NotFoundError
@@ -48,7 +48,7 @@ from api.store.screenings import screenings
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.screenings.versions import list_versions
 from api.store.transaction import Transaction
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 

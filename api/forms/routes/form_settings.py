@@ -4,10 +4,10 @@ from fastapi import APIRouter
 
 from api.auth.route_guard import require_scope
 from api.dependencies import RequestContextDep
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.http.preconditions import EntityTagDep, PreconditionDep
 from api.store.forms import form_settings
-from schemas.form_settings import FormSettings
+from schemas.organisations.form_settings import FormSettings
 
 router = APIRouter(
     prefix="/v1/organisation/forms",

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field
 from api.auth.route_guard import require_scope
 from api.dependencies import CatalogueDep, RequestContextDep, SettingsDep
 from api.forms.link_urls import build_new_link
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.http.paging import NextPage, PageCursor, PageLimit, build_next_page
 from api.intakes.models import check_dates
 from api.notifications.mediums import list_mediums
@@ -22,10 +22,10 @@ from api.store.forms import links
 from api.store.notifications import occasions
 from api.web.page_texts import list_languages
 from schemas.base import FrozenModel, Many
-from schemas.form_settings import AskAgainDays
-from schemas.links import Language, Link, LinkKind, NewLink
 from schemas.notification import Recipient, ReminderDays
-from schemas.patient import KnownPatient
+from schemas.organisations.form_settings import AskAgainDays
+from schemas.patients.links import Language, Link, LinkKind, NewLink
+from schemas.patients.patient import KnownPatient
 from schemas.text import READABLE, TEXT_RULE
 from scoring.catalogue import Catalogue, UnknownRulebookError, load_catalogue
 

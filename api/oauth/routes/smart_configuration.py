@@ -5,7 +5,7 @@ from pydantic import BaseModel
 
 from api.auth.client_authentication import TOKEN_PATH
 from api.dependencies import SettingsDep
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.smart_scopes import PERMISSION_SCOPES, format_scopes
 from api.settings import Settings

@@ -16,12 +16,12 @@ from api.auth import client_authentication
 from api.auth.admission import FAILED_TOKENS, FAILED_TOKENS_OF_CLIENT, count_for_network
 from api.auth.route_guard import build_actor
 from api.auth.services import find_services
-from api.http.error_conversion import CLIENT_ERRORS, convert_error
-from api.http.error_responses import error_responses
-from api.http.request_body import FORM_MEDIA_TYPE
+from api.http.bodies.request_body import FORM_MEDIA_TYPE
+from api.http.errors.error_conversion import CLIENT_ERRORS, convert_error
+from api.http.errors.error_responses import error_responses
 from api.problems import Problem, ProblemBody
-from api.security.access_tokens import build_jwks
 from api.security.claims import CLOCK_SKEW_SECONDS
+from api.security.tokens.access_tokens import build_jwks
 from api.store.accounts import callers
 
 _OAUTH_ERRORS = {

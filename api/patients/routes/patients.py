@@ -11,16 +11,16 @@ from pydantic import Field
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import require_scope
 from api.dependencies import IdempotentRequestDep, RequestContextDep
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.store import approvals
 from api.store.idempotency import IdempotentResponse
 from api.store.patients import data_subject_rights, legal_holds
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.transaction import Transaction
-from schemas.approvals import Approval, ErasureRequest, MergeRequest
 from schemas.base import FrozenModel
-from schemas.patient import Note, Reference
-from schemas.rights import ErasureCounts, LegalHold, MergeCounts, PatientDataExport
+from schemas.organisations.approvals import Approval, ErasureRequest, MergeRequest
+from schemas.patients.patient import Note, Reference
+from schemas.patients.rights import ErasureCounts, LegalHold, MergeCounts, PatientDataExport
 
 router = APIRouter(
     prefix="/v1/patients", tags=["patients"], route_class=require_scope("patients:admin")

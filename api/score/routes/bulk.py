@@ -8,10 +8,10 @@ from pydantic import Field, SkipValidation, TypeAdapter, ValidationError
 
 from api.auth.route_guard import require_scope
 from api.dependencies import CatalogueDep
-from api.http.error_responses import BODY_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.intakes.models import Intake, intake_union
 from api.problems import Problem, ProblemBody, build_body_problem
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 from schemas.base import FrozenModel
 from scoring.catalogue import Catalogue
 from scoring.engine import assess

@@ -14,9 +14,9 @@ from api.documents.request import (
     DocumentBySuffix,
     NoteRequest,
 )
-from api.http.error_responses import BODY_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.intakes.models import intake_union
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from api.auth.request_context import IdempotentRequest
 from api.auth.route_guard import require_scope
 from api.dependencies import CatalogueDep, IdempotentRequestDep, ScreeningId
-from api.http.error_responses import BODY_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.intakes import reader
 from api.intakes.models import Intake, StorableIntake, intake_union
 from api.intakes.urgency import needs_alert
@@ -26,8 +26,8 @@ from api.store.screenings import screenings
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.screenings.screenings import SealedScreening
 from api.store.transaction import Transaction
-from schemas.patient import KnownPatient
-from schemas.screening import Screening
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import Screening
 from scoring.catalogue import Catalogue
 
 _StoreParameter = Annotated[

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict
 from api.auth.admission import UNKNOWN_REPORTS, count_for_network
 from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.problems import Problem
 from api.store.screenings import issued_reports
 

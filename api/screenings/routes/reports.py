@@ -19,7 +19,7 @@ from api.documents.request import (
     DocumentBySuffix,
     NoteRequest,
 )
-from api.http.error_responses import GUARDED_ERRORS, error_responses
+from api.http.errors.error_responses import GUARDED_ERRORS, error_responses
 
 _REPORT_RESPONSES = {**DOCUMENT_RESPONSES, **error_responses(*GUARDED_ERRORS, 404)}
 router = APIRouter(

@@ -7,7 +7,7 @@ from pydantic import Field
 
 from api.auth.route_guard import require_scope
 from api.dependencies import CatalogueDep, IdempotentRequestDep, ScreeningId
-from api.http.error_responses import BODY_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.intakes.models import Intake, intake_union
 from api.intakes.rescoring import Rescoring, replay_assessment, rescore_answers
 from api.problems import FieldError, Problem
@@ -16,13 +16,13 @@ from api.store.idempotency import IdempotentResponse
 from api.store.screenings import rescorings, screenings
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
+from schemas.assessments.rescoring import RescoredAnswers
 from schemas.base import FrozenModel
-from schemas.rescoring import RescoredAnswers
-from schemas.screening import Screening, ScreeningContext
+from schemas.patients.screening import Screening, ScreeningContext
 from schemas.text import READABLE
-from scoring.answer_changes import can_carry_answers
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
+from scoring.versions.answer_changes import can_carry_answers
 
 VersionName = Annotated[
     str,

@@ -10,18 +10,18 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import require_scope
 from api.dependencies import RequestContextDep, ScreeningId, is_etag_match
-from api.http.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.problems import FieldError, Problem
 from api.screenings.models import SCREENINGS_PATH, ScreeningDetail, screening_detail
 from api.store.screenings import screenings
 from api.store.screenings import search as screening_search
 from api.store.screenings.search import ScreeningPage
-from schemas.assessment import Status
+from schemas.assessments.assessment import Status
 from schemas.base import FrozenModel, Many
-from schemas.screening import FilterValue, ScreeningFilters, ScreeningListItem
+from schemas.patients.screening import FilterValue, ScreeningFilters, ScreeningListItem
 from scoring.catalogue import load_catalogue
+from scoring.common_rules.safety import NO_TIER
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.safety import NO_TIER
 
 router = APIRouter(
     prefix=SCREENINGS_PATH, tags=["screenings"], route_class=require_scope("screenings:read")

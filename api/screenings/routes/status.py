@@ -8,15 +8,15 @@ from pydantic import Field
 
 from api.auth.route_guard import require_scope
 from api.dependencies import IdempotentRequestDep, ScreeningId
-from api.http.error_responses import BODY_ERRORS, error_responses
+from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.screenings.models import SCREENINGS_PATH
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings import acknowledgements, screenings
 from api.store.screenings.acknowledgements import FlagAction
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Name
-from schemas.patient import Note, Reference
-from schemas.screening import Acknowledgement, EnteredInError
+from schemas.patients.patient import Note, Reference
+from schemas.patients.screening import Acknowledgement, EnteredInError
 
 router = APIRouter(
     prefix=SCREENINGS_PATH, tags=["screenings"], route_class=require_scope("screenings:write")

@@ -9,12 +9,12 @@ from sqlalchemy import bindparam, or_, select
 from sqlmodel import col
 
 from api.security import smart_scopes
-from api.security.access_tokens import Principal
-from api.security.client_assertions import VerifiedAssertion
 from api.security.client_secrets import verify_secret
 from api.security.jwk_registration import parse_client_jwk
 from api.security.keys import VerifyingKey
 from api.security.scopes import expand_scopes
+from api.security.tokens.access_tokens import Principal
+from api.security.tokens.client_assertions import VerifiedAssertion
 from api.store.accounts.quotas import QUOTA_COLUMNS, Quotas, read_quotas
 from api.store.accounts.replay_cache import consume_once
 from api.store.database.prepared_queries import PreparedQuery
@@ -29,7 +29,7 @@ from api.store.database.tables import (
 )
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.audit import AuthenticationMeans
+from schemas.organisations.audit import AuthenticationMeans
 
 
 class Caller(NamedTuple):

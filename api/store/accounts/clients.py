@@ -15,7 +15,12 @@ from api.store.accounts import grants
 from api.store.database import tables
 from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
-from schemas.organisation import Client, CredentialSummary, PublishedKey, require_titles
+from schemas.organisations.organisation import (
+    Client,
+    CredentialSummary,
+    PublishedKey,
+    require_titles,
+)
 from schemas.text import accept_stored_text
 
 MAX_LIVE_CREDENTIALS = 2

@@ -21,8 +21,8 @@ from api.store.database.tables import InvitationRow, OrganisationRow, Practition
 from api.store.errors import ConflictError, NotFoundError
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.organisation import Practitioner
-from schemas.sign_in import Invitation
+from schemas.organisations.organisation import Practitioner
+from schemas.organisations.sign_in import Invitation
 
 VALID_DAYS = 7
 

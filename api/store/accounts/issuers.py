@@ -20,7 +20,7 @@ from api.store.database.tables import IssuerRow, OrganisationRow, UsedTokenRow
 from api.store.errors import ConflictError, NotFoundError
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.issuer import Issuer, IssuerKind, IssuerTerms
+from schemas.organisations.issuer import Issuer, IssuerKind, IssuerTerms
 from schemas.text import accept_stored_text
 
 

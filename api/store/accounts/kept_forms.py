@@ -16,7 +16,7 @@ from api.store.database.tables import KeptFormRow
 from api.store.errors import NotFoundError
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.sign_in import PractitionerSession
+from schemas.organisations.sign_in import PractitionerSession
 
 RETENTION = timedelta(hours=24)
 MAX_KEPT = 20

@@ -24,7 +24,7 @@ from api.store.keys import signing_keys
 from api.store.keys.organisation_keys import AUDIT_KIND, DATA_KIND
 from api.store.store import Store
 from api.store.transaction import Actor, Authority, Transaction
-from schemas.organisation import Organisation, require_titles
+from schemas.organisations.organisation import Organisation, require_titles
 from schemas.text import accept_stored_text
 
 SYSTEM = "system"

@@ -18,7 +18,7 @@ from api.store.database.tables import (
 )
 from api.store.errors import ConflictError
 from api.store.transaction import Transaction
-from schemas.organisation import Practitioner, require_titles
+from schemas.organisations.organisation import Practitioner, require_titles
 from schemas.text import accept_stored_text
 
 DEFAULT_PRACTITIONER_SCOPES = ("screenings:read", "screenings:write", "reports:read")

@@ -14,7 +14,7 @@ from api.store.accounts.practitioners import build_practitioner, select_of_activ
 from api.store.database.tables import OrganisationRow, PractitionerRow, SessionRow
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.sign_in import PractitionerSession
+from schemas.organisations.sign_in import PractitionerSession
 
 SEEN_UPDATE_INTERVAL = timedelta(minutes=1)
 

@@ -20,7 +20,7 @@ from sqlmodel import col
 
 from api.store.database.tables import AuditHeadRow, AuditRow
 from api.store.database.tenancy import OrganisationSession
-from schemas.audit import AuditedAction, AuditEntry, ChainFault, Checkpoint
+from schemas.organisations.audit import AuditedAction, AuditEntry, ChainFault, Checkpoint
 
 _FIRST_MAC = b"\x00" * 32
 _STEP = 1000

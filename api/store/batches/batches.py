@@ -16,8 +16,8 @@ from api.store.batches.chunk_content import ChunkContent
 from api.store.batches.chunks import SET_ASIDE, WAITING
 from api.store.database.tables import BatchChunkRow, BatchRow
 from api.store.transaction import Transaction
-from schemas.batch_job import BatchProgress, BatchState
-from schemas.rights import PatientBatch
+from schemas.batches.batch_job import BatchProgress, BatchState
+from schemas.patients.rights import PatientBatch
 
 SCORE, REPORTS, DELIVERIES = "score", "reports", "deliveries"
 HASH_BYTES = 32

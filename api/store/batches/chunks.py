@@ -14,7 +14,7 @@ from api.store.database.tenancy import OrganisationSession
 from api.store.keys.field_encryption import FieldLocation
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
-from schemas.audit import Action
+from schemas.organisations.audit import Action
 
 WAITING, CHUNK_DONE, SET_ASIDE = "waiting", "done", "set_aside"
 _ACTIONS: dict[str, Action] = {"score": "score", "reports": "report", "deliveries": "deliver"}

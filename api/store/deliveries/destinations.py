@@ -13,8 +13,8 @@ from api.store.database.tables import DeliveryRow, DestinationRow
 from api.store.errors import ConflictError
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
-from schemas.delivery import Destination, SmartSignIn
-from schemas.organisation import require_titles
+from schemas.organisations.delivery import Destination, SmartSignIn
+from schemas.organisations.organisation import require_titles
 from schemas.text import accept_stored_text
 
 

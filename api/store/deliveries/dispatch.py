@@ -21,7 +21,7 @@ from api.store.database.tables import (
 )
 from api.store.deliveries.outbox import OPEN_STATES
 from api.store.transaction import Transaction
-from schemas.delivery import DeliveryEvent
+from schemas.organisations.delivery import DeliveryEvent
 
 _MAX_SCANNED = 1000
 _MAX_REPLY_BYTES = 4096

@@ -8,7 +8,7 @@ from api.store.database.tables import DeliveryRow, DestinationRow
 from api.store.deliveries import outbox
 from api.store.deliveries.outbox import NewDelivery
 from api.store.transaction import Transaction
-from schemas.delivery import DeliveryEvent, DeliveryListItem
+from schemas.organisations.delivery import DeliveryEvent, DeliveryListItem
 
 _NEVER_ACCEPTED_REASONS = ("refused", "incompatible_with_destination")
 _NOTHING_SENT_OUTCOMES = ("unreachable", "unresolvable", "not_allowed", "tls_failed")

@@ -14,8 +14,13 @@ from sqlmodel import col
 from api.store.database.tables import AttemptRow, DeliveryRow, DestinationRow, ScreeningRow
 from api.store.errors import ConflictError, NotFoundError
 from api.store.transaction import Transaction
-from schemas.delivery import Delivery, DeliveryAttempt, DeliveryEvent, DeliveryListItem
-from schemas.patient import KnownPatient
+from schemas.organisations.delivery import (
+    Delivery,
+    DeliveryAttempt,
+    DeliveryEvent,
+    DeliveryListItem,
+)
+from schemas.patients.patient import KnownPatient
 
 SINGLE_LINE = "-"
 """The line of every delivery to a destination that needs one strict order."""

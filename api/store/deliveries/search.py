@@ -11,8 +11,8 @@ from sqlmodel import col
 from api.store.database.tables import DeliveryRow, DestinationRow, match_reference
 from api.store.deliveries.outbox import build_delivery_line
 from api.store.transaction import Transaction
-from schemas.delivery import DeliveryListItem
-from schemas.rights import StoredDelivery
+from schemas.organisations.delivery import DeliveryListItem
+from schemas.patients.rights import StoredDelivery
 
 
 class DeliveryFilters(NamedTuple):

@@ -4,7 +4,7 @@ from sqlmodel import col
 
 from api.store.database.tables import DraftRow
 from api.store.transaction import Transaction
-from schemas.links import Draft
+from schemas.patients.links import Draft
 
 NO_TIER = "none"
 

@@ -12,8 +12,8 @@ from sqlmodel import col
 from api.store.database.tables import LinkRow
 from api.store.forms import links
 from api.store.transaction import Transaction
-from schemas.links import Link
-from schemas.rulebook_name import RulebookName
+from schemas.patients.links import Link
+from schemas.rulebooks.rulebook_name import RulebookName
 
 MAX_DUE = 200
 

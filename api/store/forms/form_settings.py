@@ -2,7 +2,7 @@
 
 from api.store.database.tables import FormSettingsRow
 from api.store.transaction import Transaction
-from schemas.form_settings import FormSettings
+from schemas.organisations.form_settings import FormSettings
 from schemas.text import accept_stored_text
 
 

@@ -17,8 +17,8 @@ from api.store.database.tables import DraftRow, LinkRow, match_reference
 from api.store.errors import ConflictError, NotFoundError
 from api.store.forms import drafts, form_settings
 from api.store.transaction import Transaction
-from schemas.links import Language, Link, LinkDetail, LinkKind, LinkState
-from schemas.patient import KnownPatient, parse_stored_patient
+from schemas.patients.links import Language, Link, LinkDetail, LinkKind, LinkState
+from schemas.patients.patient import KnownPatient, parse_stored_patient
 
 RETENTION_AFTER_EXPIRY = timedelta(days=30)
 """How long an expired link, with its draft, is retained."""

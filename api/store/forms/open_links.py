@@ -16,8 +16,8 @@ from api.store.forms import drafts, due_links
 from api.store.forms.links import decrypt_patient, derive_state
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.links import Language, LinkKind, LinkState
-from schemas.patient import KnownPatient
+from schemas.patients.links import Language, LinkKind, LinkState
+from schemas.patients.patient import KnownPatient
 
 
 class OpenLink(NamedTuple):

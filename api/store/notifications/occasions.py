@@ -21,11 +21,11 @@ from api.store.notifications import outbox
 from api.store.notifications.outbox import NewNotification
 from api.store.screenings import conditions
 from api.store.transaction import Transaction
-from schemas.links import Link
 from schemas.notification import Medium, NotificationContent, NotificationKind, Recipient
-from schemas.organisation import Practitioner
-from schemas.patient import KnownPatient
-from schemas.screening import Screening
+from schemas.organisations.organisation import Practitioner
+from schemas.patients.links import Link
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import Screening
 
 ARRIVAL_VALIDITY = timedelta(days=1)
 """After which time a message that answers arrived is no longer worth sending."""

@@ -28,7 +28,7 @@ from api.store.patients import data_subject_rights, legal_holds, patient_lookup
 from api.store.screenings.conditions import FIRST_STORED_AT
 from api.store.store import Store
 from api.store.transaction import Transaction
-from schemas.rights import ErasureCounts
+from schemas.patients.rights import ErasureCounts
 
 _LONGEST_DAYS = 365.25 * 1000
 _log = structlog.get_logger("nociscreen")

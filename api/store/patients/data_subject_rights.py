@@ -22,7 +22,7 @@ from api.store.notifications import outbox
 from api.store.patients import legal_holds, patient_lookup
 from api.store.screenings import events, screenings
 from api.store.transaction import Transaction
-from schemas.rights import ErasureCounts, PatientDataExport, StoredReport
+from schemas.patients.rights import ErasureCounts, PatientDataExport, StoredReport
 
 _STEP = 500
 

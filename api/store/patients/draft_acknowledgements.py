@@ -14,7 +14,7 @@ from api.store.errors import NotFoundError
 from api.store.screenings import acknowledgements
 from api.store.screenings.acknowledgements import FlagAction
 from api.store.transaction import Transaction
-from schemas.screening import Acknowledgement, Screening
+from schemas.patients.screening import Acknowledgement, Screening
 from schemas.text import accept_stored_text
 
 

@@ -15,7 +15,7 @@ from api.store.errors import LegalHoldError, NotFoundError
 from api.store.patients.patient_lookup import PatientSelector, build_patient_filter
 from api.store.screenings import events
 from api.store.transaction import Transaction
-from schemas.rights import LegalHold
+from schemas.patients.rights import LegalHold
 from schemas.text import accept_stored_text
 
 PLACE_HOLD_ROUTE = "POST /v1/patients/holds"

@@ -19,9 +19,9 @@ from api.store.patients import legal_holds, patient_lookup
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
-from schemas.patient import KnownPatient
-from schemas.rights import MergeCounts
-from schemas.screening import ScreeningContext
+from schemas.patients.patient import KnownPatient
+from schemas.patients.rights import MergeCounts
+from schemas.patients.screening import ScreeningContext
 from schemas.text import accept_stored_text
 
 _ENCRYPTED_COLUMNS = ("patient", "context", "answers", "assessment", "line")

@@ -13,7 +13,7 @@ from sqlmodel import col
 from api.store.database.tables import ScreeningRow
 from api.store.keys.field_encryption import FieldLocation
 from api.store.transaction import Transaction
-from schemas.patient import KnownPatient, parse_stored_patient
+from schemas.patients.patient import KnownPatient, parse_stored_patient
 
 MAX_TEXT_LENGTH = 200
 

@@ -11,7 +11,7 @@ from api.store.database.tables import AcknowledgementRow, ScreeningRow
 from api.store.errors import ConflictError, NotFoundError
 from api.store.screenings import events
 from api.store.transaction import Transaction
-from schemas.screening import Acknowledgement, Screening
+from schemas.patients.screening import Acknowledgement, Screening
 
 
 class FlagAction(NamedTuple):

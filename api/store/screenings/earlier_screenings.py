@@ -22,9 +22,9 @@ from api.store.screenings.conditions import (
 )
 from api.store.screenings.screenings import decrypt_assessment, decrypt_context
 from api.store.transaction import Transaction
-from schemas.assessment import Assessment
-from schemas.rulebook_name import RulebookName
-from schemas.screening import Screening
+from schemas.assessments.assessment import Assessment
+from schemas.patients.screening import Screening
+from schemas.rulebooks.rulebook_name import RulebookName
 
 MAX_EARLIER = 6
 MAX_COMPARED = 100

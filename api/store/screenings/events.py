@@ -16,7 +16,7 @@ from api.store.database.tables import (
     ScreeningRow,
 )
 from api.store.transaction import Transaction
-from schemas.screening import Acknowledgement, EnteredInError, PatientMove
+from schemas.patients.screening import Acknowledgement, EnteredInError, PatientMove
 from schemas.text import accept_stored_text
 
 

@@ -8,7 +8,7 @@ from api.store.errors import ConflictError
 from api.store.screenings import screenings
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 
 
 def find_imported_screening(work: Transaction, row: str) -> Screening | None:

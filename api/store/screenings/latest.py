@@ -14,8 +14,8 @@ from api.store.screenings.conditions import (
     is_of_patient,
 )
 from api.store.transaction import Transaction
-from schemas.patient import PatientNumber
-from schemas.screening import Screening
+from schemas.patients.patient import PatientNumber
+from schemas.patients.screening import Screening
 
 
 def find_latest_screening(

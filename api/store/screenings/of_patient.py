@@ -6,8 +6,8 @@ from api.store.database.tables import ScreeningRow
 from api.store.screenings import screenings
 from api.store.screenings.conditions import FIRST_STORED_AT, IS_IN_FORCE, is_of_patient
 from api.store.transaction import Transaction
-from schemas.patient import KnownPatient
-from schemas.screening import Screening
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import Screening
 
 MAX_SCREENINGS = 50
 

@@ -10,7 +10,7 @@ from api.store.screenings import screenings
 from api.store.screenings.conditions import IS_IN_FORCE
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 
 
 def require_rescorable(screening: Screening) -> None:

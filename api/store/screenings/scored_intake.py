@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from schemas.assessment import Assessment
-from schemas.patient import KnownPatient
-from schemas.screening import ScreeningContext, ScreeningSource
+from schemas.assessments.assessment import Assessment
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import ScreeningContext, ScreeningSource
 
 
 class ScoredIntake(NamedTuple):

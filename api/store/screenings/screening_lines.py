@@ -14,9 +14,9 @@ from api.store.database.tables import ScreeningRow
 from api.store.keys.field_encryption import FieldLocation
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
-from schemas.assessment import Assessment
-from schemas.patient import parse_stored_patient
-from schemas.screening import ScreeningListItem
+from schemas.assessments.assessment import Assessment
+from schemas.patients.patient import parse_stored_patient
+from schemas.patients.screening import ScreeningListItem
 
 LINE_COLUMNS: tuple[Any, ...] = (
     *(

@@ -22,9 +22,9 @@ from api.store.screenings import acknowledgements, events
 from api.store.screenings.acknowledgements import FlagAction
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
-from schemas.assessment import Assessment
-from schemas.patient import KnownPatient, parse_stored_patient
-from schemas.screening import (
+from schemas.assessments.assessment import Assessment
+from schemas.patients.patient import KnownPatient, parse_stored_patient
+from schemas.patients.screening import (
     Acknowledgement,
     EnteredInError,
     Screening,

@@ -14,8 +14,8 @@ from api.store.errors import InvalidCursorError
 from api.store.keys.field_encryption import DecryptionError, FieldLocation
 from api.store.screenings import conditions, screening_lines
 from api.store.transaction import Transaction
-from schemas.rulebook_name import RulebookName
-from schemas.screening import PatientFilters, ScreeningFilters, ScreeningListItem
+from schemas.patients.screening import PatientFilters, ScreeningFilters, ScreeningListItem
+from schemas.rulebooks.rulebook_name import RulebookName
 
 _CURSOR = "cursor"
 _NEWEST_FIRST = col(ScreeningRow.created_at).desc(), col(ScreeningRow.id).desc()

@@ -6,7 +6,7 @@ from api.store.database.tables import ScreeningRow
 from api.store.errors import NotFoundError
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
-from schemas.screening import Screening
+from schemas.patients.screening import Screening
 
 
 def list_versions(work: Transaction, first: str) -> list[Screening]:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 
 from api.auth.services import find_services
 from api.dependencies import CatalogueDep
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.problems import FieldError, Problem
 from api.store.operations.readiness import list_store_faults
 from schemas.base import Many

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from api.field_errors import list_codes
 from api.http.content_negotiation import negotiate_media_type
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.problems import FieldError, Problem, ProblemBody
 from api.web.templating import PageOptions, render_page

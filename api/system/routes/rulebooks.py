@@ -8,10 +8,10 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
 from api.dependencies import CatalogueDep, is_etag_match
-from api.http.error_responses import error_responses
+from api.http.errors.error_responses import error_responses
 from api.problems import Problem
-from schemas.rulebook import Rulebook
-from schemas.rulebook_name import RulebookName
+from schemas.rulebooks.rulebook import Rulebook
+from schemas.rulebooks.rulebook_name import RulebookName
 from scoring.answer_model import find_answer_model
 from scoring.catalogue import Catalogue, CatalogueEntry, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook

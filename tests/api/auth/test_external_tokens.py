@@ -21,7 +21,7 @@ from api.security.scopes import SCOPES
 from api.store.accounts import issuers, organisations
 from api.store.deliveries import allowed_hosts
 from api.store.errors import ConflictError
-from schemas.issuer import IssuerTerms
+from schemas.organisations.issuer import IssuerTerms
 
 AUDIENCE = "https://nociscreen.example/fhir"
 SCOPE = "system/QuestionnaireResponse.crs system/Observation.read nociscreen.score"

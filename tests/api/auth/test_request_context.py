@@ -14,7 +14,7 @@ from api.store.errors import ConflictError
 from api.store.idempotency import IdempotentResponse
 from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.screenings import screenings, search
-from schemas.screening import ScreeningFilters
+from schemas.patients.screening import ScreeningFilters
 
 SECOND_ONES = 4
 

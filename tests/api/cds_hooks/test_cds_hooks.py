@@ -19,7 +19,7 @@ from api.security.claims import CLOCK_SKEW_SECONDS
 from api.store.accounts import issuers
 from api.store.operations import housekeeping
 from api.store.screenings import screenings
-from schemas.issuer import IssuerTerms
+from schemas.organisations.issuer import IssuerTerms
 
 BASE = "http://127.0.0.1:8000"
 PATH = "/cds-services/nociplastic"

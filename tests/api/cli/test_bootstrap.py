@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import run_concurrently
-from support.processes import environment
+from support.servers.processes import environment
 
 from api.cli.bootstrap import create_first_client, create_first_invitation, read_first_client_id
 from api.security.scopes import SCOPES

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from support.builders import EXAMPLES
-from support.forked_program import run_program
+from support.servers.forked_program import run_program
 from typer.testing import CliRunner
 
 from api.cli import main

@@ -10,13 +10,13 @@ from itertools import count
 import pytest
 from hl7.mllp import open_hl7_connection
 from support import builders
-from support.async_thread import run_aside
 from support.builders import add, do
 from support.callers import calling
 from support.commands import run_command, run_failing_command
-from support.forked_program import ForkedProgram
 from support.interop.loopback_servers import issue_server_certificate
-from support.processes import environment
+from support.servers.async_thread import run_aside
+from support.servers.forked_program import ForkedProgram
+from support.servers.processes import environment
 
 from api.deliveries.adt_listener import (
     AdtContext,
@@ -40,8 +40,8 @@ from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.patients import data_subject_rights, legal_holds, merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings
-from schemas.links import Draft
-from schemas.patient import KnownPatient
+from schemas.patients.links import Draft
+from schemas.patients.patient import KnownPatient
 
 SYSTEM = "urn:oid:1.2.3"
 AUTHORITIES = {"HOSP1": SYSTEM}

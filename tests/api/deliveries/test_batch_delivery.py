@@ -15,13 +15,13 @@ from support.batch_files import CSV, complete_batch, csv, example, work
 from support.builders import do
 from support.callers import calling
 from support.interop.mllp_receivers import running_hl7_server
-from support.processes import serving
+from support.servers.processes import serving
 
 from api.deliveries.compose_request import ComposeContext
 from api.deliveries.sender import DeliverySender
 from api.fhir.elements import CanonicalUrls
 from api.main import create_app
-from api.security.access_tokens import AccessTokens
+from api.security.tokens.access_tokens import AccessTokens
 from api.store.audit import chain
 from api.store.deliveries import allowed_hosts, destinations, search
 from api.store.deliveries.destinations import DestinationSecrets

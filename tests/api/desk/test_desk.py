@@ -23,7 +23,7 @@ from api.http.rate_limit import RateLimiter
 from api.store.accounts import letterheads
 from api.store.forms import form_settings, links
 from api.store.screenings import screenings
-from schemas.form_settings import FormSettings
+from schemas.organisations.form_settings import FormSettings
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
@@ -201,7 +201,7 @@ class TestTheList:
 
     def test_shows_unsent_answers_with_red_flags(self, store, kept_clinic, desk):
         from api.store.forms import drafts
-        from schemas.links import Draft
+        from schemas.patients.links import Draft
 
         link, _ = create_link(store, kept_clinic, reference="MRN-0777")
         do(store, kept_clinic, drafts.save_draft, link, Draft(tier="T1"))
@@ -231,7 +231,7 @@ class TestTheList:
 
     def test_names_the_red_flags_of_unsent_answers_and_what_to_do(self, store, kept_clinic, desk):
         from api.store.forms import drafts
-        from schemas.links import Draft
+        from schemas.patients.links import Draft
 
         answers = {
             "rf_personal_safety": ["unsafe_at_home"],

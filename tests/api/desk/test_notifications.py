@@ -20,9 +20,9 @@ from api.http.rate_limit import RateLimiter
 from api.store.forms import form_settings, links, open_links
 from api.store.notifications import occasions, outbox
 from api.store.notifications.outbox import SendResult
-from schemas.form_settings import FormSettings
 from schemas.notification import Recipient
-from schemas.patient import KnownPatient
+from schemas.organisations.form_settings import FormSettings
+from schemas.patients.patient import KnownPatient
 
 ADDRESS = "patient@example.org"
 NOW = datetime(2026, 11, 30, 9, tzinfo=UTC)

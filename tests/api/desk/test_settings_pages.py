@@ -35,7 +35,7 @@ from api.store.deliveries import allowed_hosts, destinations
 from api.store.errors import NotFoundError
 from api.store.forms import form_settings
 from api.store.patients import legal_holds
-from schemas.form_settings import EmergencyNumber, FormSettings
+from schemas.organisations.form_settings import EmergencyNumber, FormSettings
 
 OPENAPI = Path(__file__).parents[3] / "openapi" / "openapi.json"
 PRACTICE = "/desk/practice"

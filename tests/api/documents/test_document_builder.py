@@ -1,7 +1,7 @@
 """Documents in another language: translated only if the stored answers give the stored result."""
 
 import pytest
-from support.report_examples import assess_example, build_heading
+from support.reports.report_examples import assess_example, build_heading
 
 from api.documents.document_builder import AssessedAnswers, render_document
 from api.documents.request import DocumentRequest

@@ -6,7 +6,7 @@ import urllib.request
 from pathlib import Path
 
 from support.builders import build_store_settings
-from support.processes import issue_first_token, serving
+from support.servers.processes import issue_first_token, serving
 
 INTAKE = Path(__file__).parents[3] / "api" / "contract" / "examples" / "phq4.json"
 

@@ -13,7 +13,7 @@ from api.http.rate_limit import RateLimiter
 from api.store.errors import NotFoundError
 from api.store.forms import drafts, links, open_links
 from api.store.screenings import screenings
-from schemas.links import Draft
+from schemas.patients.links import Draft
 
 PHQ4 = ("phq4_nervous", "phq4_worrying", "phq4_interest", "phq4_down")
 ANSWERS_BY_PAGE = (

@@ -8,7 +8,7 @@ from api.forms.intake_progress import apply_step, build_progress
 from api.forms.layout import LAYOUT_FOLDER, load_layout
 from api.forms.red_flag_advice import ADVICE_ORDER, build_advice, find_red_flags
 from api.web.page_texts import list_languages, load_page_texts
-from schemas.links import Draft
+from schemas.patients.links import Draft
 from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue
 

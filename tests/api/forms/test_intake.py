@@ -20,7 +20,7 @@ from api.http.rate_limit import RateLimiter
 from api.main import create_app
 from api.store.forms import drafts, form_settings, links, open_links
 from api.store.screenings import screenings
-from schemas.form_settings import FormSettings
+from schemas.organisations.form_settings import FormSettings
 
 PHQ4 = {f"q{n}": "n1" for n in range(4)}
 PERSONAL_SAFETY = [choice.answer for choice in find_control("rf_personal_safety").choices]

@@ -3,12 +3,12 @@
 import re
 
 import pytest
-from support.reading_ease import measure_english_grade
+from support.reports.reading_ease import measure_english_grade
 
 from api.forms.form_model import FormOptions, build_form
 from api.forms.intake_progress import IntakeProgress, build_progress
 from api.forms.reading_time import SECONDS_PER_QUESTION, WORDS_PER_MINUTE, estimate_minutes
-from schemas.links import Draft
+from schemas.patients.links import Draft
 from scoring.catalogue import load_catalogue
 
 BOOK = load_catalogue().find_version("nociplastic@2.0.0")

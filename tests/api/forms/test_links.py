@@ -12,8 +12,8 @@ from support.path_resources import create_resource
 
 from api.store.forms import drafts, form_settings, links, open_links
 from api.store.operations import housekeeping
-from schemas.form_settings import EmergencyNumber, FormSettings
-from schemas.links import Draft
+from schemas.organisations.form_settings import EmergencyNumber, FormSettings
+from schemas.patients.links import Draft
 from scoring.catalogue import load_catalogue
 
 LINKS_PATH = "/v1/links"

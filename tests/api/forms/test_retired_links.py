@@ -7,7 +7,7 @@ from support.path_resources import create_resource
 from support.two_versions import FIRST, SECOND, load_two_versions
 
 from api.store.forms import links
-from schemas.patient import KnownPatient
+from schemas.patients.patient import KnownPatient
 from scoring.catalogue import UnknownRulebookError
 
 PATIENT = {"patient": {"reference": "MRN-1"}}

@@ -11,8 +11,8 @@ from support.two_versions import FIRST, SECOND, load_two_versions
 
 from api.forms.form_model import FormOptions, build_form
 from api.http.rate_limit import RateLimiter
+from scoring.answers.question_dependencies import find_condition_questions
 from scoring.conditions import find_matching_options
-from scoring.question_dependencies import find_condition_questions
 
 BOOK = load_two_versions().find_version(SECOND)
 FORM = build_form(BOOK, FormOptions("patient", "en", asks_adversity=False))

@@ -14,7 +14,7 @@ from api.hl7v2.encoder import _ASCII_SUBSTITUTES, encode_message
 from api.hl7v2.fields import build_segment
 from api.hl7v2.messages import build_mdm, build_message, build_oru
 from api.hl7v2.parser import parse_hl7_message
-from schemas.profile import V2Options
+from schemas.organisations.profile import V2Options
 
 EXAMPLES = ("widespread_pain", "red_flag", "too_little_known", "phq4")
 EVENTS = ("result", "replacement", "withdrawal")

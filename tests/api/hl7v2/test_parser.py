@@ -11,7 +11,7 @@ from api.hl7v2.acknowledgement import Hl7ErrorDetail, encode_acknowledgement, pa
 from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
 from api.hl7v2.parser import MAX_MESSAGE_BYTES, UnreadableMessageError, parse_hl7_message
 from api.hl7v2.patient_merge import NotAMergeError, PatientMerge, parse_merges
-from schemas.patient import PatientNumber
+from schemas.patients.patient import PatientNumber
 
 AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 HEADER = b"MSH|^~\\&|"

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from starlette.responses import PlainTextResponse
 from support import builders
-from support.async_thread import run_aside
 from support.callers import audited
-from support.loopback import IS_LOOPBACK
+from support.servers.async_thread import run_aside
+from support.servers.loopback import IS_LOOPBACK
 
 from api.http.middleware import RequestMiddleware
 from api.http.uvicorn_protocol import _serialise

@@ -11,9 +11,9 @@ from ipaddress import IPv4Address
 
 import httpx2
 import pytest
-from support.async_thread import run_aside
 from support.builders import build_store_settings
-from support.processes import issue_first_token, run, serving
+from support.servers.async_thread import run_aside
+from support.servers.processes import issue_first_token, run, serving
 
 from api.http.server import bind_sockets, build_base_url
 

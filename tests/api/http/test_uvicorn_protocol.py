@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.forked_program import ForkedProgram, run_program
+from support.servers.forked_program import ForkedProgram, run_program
 
 ASK = b"GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n"
 LENGTH = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n"

@@ -10,7 +10,7 @@ from support.two_versions import FIRST, SECOND, load_two_versions
 from api.importing.samples import list_sample_mappings
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings, search
-from schemas.screening import ScreeningFilters
+from schemas.patients.screening import ScreeningFilters
 
 HERE = Path(__file__).parent
 WORDS = (HERE / "google_forms.csv", "--mapping", list_sample_mappings()["google_forms"])

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from support import processes
 from support.builders import build_store_settings, clinic, do
+from support.servers import processes
 
 from api.batch_scoring.mapping.cell_parser import UNANSWERED, CellError, parse_answer
 from api.batch_scoring.mapping.mapping_file import MappingError, QuestionMap, load_mapping
@@ -12,7 +12,7 @@ from api.importing.csv_reader import ImportReader
 from api.importing.samples import list_sample_mappings
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings, search
-from schemas.screening import ScreeningFilters
+from schemas.patients.screening import ScreeningFilters
 from scoring.catalogue import load_catalogue
 
 HERE = Path(__file__).parent

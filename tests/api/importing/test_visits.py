@@ -4,8 +4,8 @@ from datetime import date
 from pathlib import Path
 
 import pytest
-from support import processes
 from support.builders import clinic, do
+from support.servers import processes
 from typer.testing import CliRunner
 
 from api.batch_scoring.mapping.cell_parser import CellError, CellRules, parse_answer
@@ -15,9 +15,9 @@ from api.importing.csv_reader import parse_day
 from api.importing.samples import list_sample_mappings
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings, search
-from schemas.screening import ScreeningFilters
+from schemas.patients.screening import ScreeningFilters
 from scoring.catalogue import load_catalogue
-from scoring.columns.cell_words import build_cell_words
+from scoring.columns.reading.cell_words import build_cell_words
 
 HERE = Path(__file__).parent
 LOADED = load_catalogue().find_active("nociplastic")

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from support import builders
 from support.builders import do
-from support.mail_server import running_mail_server
+from support.servers.mail_server import running_mail_server
 
 from api.notifications.sender import NotificationSender
 from api.store.accounts import practitioners

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from pydantic import ValidationError
 from support.interop.loopback_servers import drip_after, issue_server_certificate, running_server
-from support.mail_server import Login, running_mail_server
+from support.servers.mail_server import Login, running_mail_server
 
 from api.notifications.mail import MailEnvelope, build_mail_transport, send_as_mail
 from api.notifications.texts import MessageText

@@ -17,9 +17,9 @@ from api.store.accounts import practitioners
 from api.store.forms import form_settings, links, open_links
 from api.store.notifications import occasions, outbox
 from api.store.screenings import screenings
-from schemas.form_settings import FormSettings
 from schemas.notification import Recipient
-from schemas.patient import KnownPatient
+from schemas.organisations.form_settings import FormSettings
+from schemas.patients.patient import KnownPatient
 
 PATIENT = {"reference": "MRN-0042", "name": "Zoe Canary"}
 RECIPIENT = Recipient(medium="email", address="patient@example.org")

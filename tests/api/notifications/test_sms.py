@@ -16,7 +16,7 @@ from api.store.forms import links
 from api.store.notifications import occasions
 from api.store.operations.startup import open_store
 from schemas.notification import Recipient
-from schemas.patient import KnownPatient
+from schemas.patients.patient import KnownPatient
 
 JSON_BODY = '{"to": "{to}", "text": "{text}", "kind": {"sms": true}}'
 NUMBER = "+447700900123"

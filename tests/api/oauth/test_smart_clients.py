@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx2
 import pytest
 from cumulus_fhir_support import FhirClient
-from support.async_thread import run_aside
 from support.builders import add, build_store_settings, clinic, do
 from support.interop.hospital_issuers import Hospital, Signer, allow_host, running_jwks_server
-from support.processes import serving
+from support.servers.async_thread import run_aside
+from support.servers.processes import serving
 
 from api.outbound.allowlist import HostPort
 from api.security.jwk_registration import parse_client_jwk

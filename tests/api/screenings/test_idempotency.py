@@ -9,9 +9,9 @@ from http.client import HTTPException
 import pytest
 from support.builders import build_fixture_settings, clinic, do, request, run_concurrently
 from support.callers import audited, calling
-from support.failing_storage import die_before_answering
+from support.faults.failing_storage import die_before_answering
 from support.path_resources import create_resource
-from support.processes import run, serving
+from support.servers.processes import run, serving
 
 from api.store.accounts import clients
 

@@ -14,8 +14,8 @@ from api.contract.operation_examples import load_operation_examples
 from api.main import create_app
 from api.store.operations import housekeeping
 from api.store.screenings import latest
-from schemas.patient import PatientNumber
-from scoring.rescoring import rescore_intake
+from schemas.patients.patient import PatientNumber
+from scoring.versions.rescoring import rescore_intake
 
 HERE = "/v1/screenings"
 OLD, NEW = (load_two_versions().find_version(name) for name in (FIRST, SECOND))

@@ -2,8 +2,8 @@
 
 import pytest
 import time_machine
-from support.forged_tokens import NOW
-from support.token_targets import Target, make_target
+from support.faults.forged_tokens import NOW
+from support.faults.token_targets import Target, make_target
 
 
 @pytest.fixture(autouse=True)

@@ -1,7 +1,7 @@
 """Claims: what they must say besides being signed, on both sides of each bound."""
 
 import pytest
-from support.forged_tokens import NOW
+from support.faults.forged_tokens import NOW
 
 from api.security.claims import ExpectedToken, check_claims
 

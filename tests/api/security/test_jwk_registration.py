@@ -6,7 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
-from support.forged_tokens import LETTERS, b64, private_key
+from support.faults.forged_tokens import LETTERS, b64, private_key
 
 from api.security.jwk_registration import parse_client_jwk
 

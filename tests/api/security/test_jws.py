@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.forged_tokens import as_part
+from support.faults.forged_tokens import as_part
 
 from api.security.jws import MAX_BRACKETS, MAX_TOKEN_CHARACTERS, decode_unverified
 

@@ -5,7 +5,7 @@ import json
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from support.forged_tokens import b64, private_key, private_pem, public_pem
+from support.faults.forged_tokens import b64, private_key, private_pem, public_pem
 
 from api.security.jwk_registration import parse_client_jwk
 from api.security.keys import SigningKey, VerifyingKey, generate_signing_key

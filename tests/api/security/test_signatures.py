@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.forged_tokens import (
+from support.faults.forged_tokens import (
     ATTACKS,
     NOW,
     OTHER_HEADERS,
@@ -24,12 +24,12 @@ from support.forged_tokens import (
     public_pem,
     stranger,
 )
-from support.token_targets import access_opens, make_target
+from support.faults.token_targets import access_opens, make_target
 
-from api.security.access_tokens import AccessTokens
 from api.security.claims import ExpectedToken
 from api.security.keys import VerifyingKey, generate_signing_key
 from api.security.signatures import InvalidTokenError, sign_token, verify_token
+from api.security.tokens.access_tokens import AccessTokens
 
 ROOT = Path(__file__).parents[3]
 

@@ -11,7 +11,7 @@ from api.store.audit import chain
 from api.store.errors import ConflictError, UnavailableError
 from api.store.group_commit import MAX_WAITING, NotGroupedError
 from api.store.screenings import screenings, search
-from schemas.screening import ScreeningFilters
+from schemas.patients.screening import ScreeningFilters
 
 
 def store_screening(reference):

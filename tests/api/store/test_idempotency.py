@@ -12,7 +12,7 @@ from api.store.idempotency import RESPONSE_RETENTION, IdempotentResponse
 from api.store.patients import data_subject_rights
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings, search
-from schemas.screening import ScreeningFilters
+from schemas.patients.screening import ScreeningFilters
 
 ROUTE = "POST /v1/screenings"
 

@@ -3,7 +3,7 @@
 import pytest
 from sqlalchemy import text
 from support.builders import assessed, clinic, do, fill_patient_record
-from support.postgres import dump
+from support.servers.postgres import dump
 
 from api.store.database.engine import connect_sqlite
 from api.store.keys.file_key import load_file_key

@@ -1,8 +1,8 @@
 """The note: short, safe to paste, safety before everything."""
 
 import pytest
-from support.report_examples import build_example_view
-from support.second_report_examples import WORKED_CASES, build_case_view
+from support.reports.report_examples import build_example_view
+from support.reports.second_report_examples import WORKED_CASES, build_case_view
 
 from reports.document.note import write_note
 from reports.phrases import list_languages, load_phrases

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from support.report_examples import build_example_document, iterate_blocks, list_texts
-from support.second_report_examples import (
+from support.reports.report_examples import build_example_document, iterate_blocks, list_texts
+from support.reports.second_report_examples import (
     WORKED_CASES,
     assess_case,
     build_case_document,

@@ -3,8 +3,8 @@
 import re
 
 import pytest
-from support.reading_ease import CASES, GRADE, measure_english_grade, sentences
-from support.report_examples import (
+from support.reports.reading_ease import CASES, GRADE, measure_english_grade, sentences
+from support.reports.report_examples import (
     build_example_document,
     build_example_view,
     iterate_blocks,

@@ -7,8 +7,8 @@ by Fernandez Huerta (1959), where 60 to 70 is plain language, read by grade 7 or
 import re
 
 import pytest
-from support.reading_ease import CASES, GRADE, sentences
-from support.report_examples import build_example_document
+from support.reports.reading_ease import CASES, GRADE, sentences
+from support.reports.report_examples import build_example_document
 
 EASE = 60
 WORD = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")

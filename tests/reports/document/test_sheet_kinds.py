@@ -3,9 +3,8 @@
 import re
 
 import pytest
-from support.report_examples import build_example_document, list_texts
-from support.scoring.vignettes import LOADED, SECOND
-from support.second_report_examples import (
+from support.reports.report_examples import build_example_document, list_texts
+from support.reports.second_report_examples import (
     SHEET_CASES,
     WORKED_CASES,
     assess_case,
@@ -13,11 +12,12 @@ from support.second_report_examples import (
     build_case_view,
     load_cases,
 )
+from support.scoring.vignettes import LOADED, SECOND
 
 from reports.document.patient_sheet import ACTION_KINDS
 from reports.formats import build_document
 from reports.phrases import list_languages, load_phrases
-from schemas.form_settings import EmergencyNumber
+from schemas.organisations.form_settings import EmergencyNumber
 from scoring.translations import translate_rulebook
 
 CASES = (*WORKED_CASES, *SHEET_CASES)

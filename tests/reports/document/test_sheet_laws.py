@@ -4,14 +4,14 @@ import re
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.report_examples import AssessedExample, build_translated_view, list_texts
+from support.reports.report_examples import AssessedExample, build_translated_view, list_texts
 from support.scoring.answer_strategies import partial_answers, unflagged_answers
 from support.scoring.vignettes import SECOND
 
 from reports.formats import build_document
 from reports.phrases import list_languages
 from reports.view.model import ReportView
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
 from scoring.engine import assess
 from scoring.translations import translate_rulebook
 

@@ -1,7 +1,7 @@
 """Page one of the clinician's report: it shows the strongest reasons and counts the others."""
 
 import pytest
-from support.report_examples import build_example_view, list_texts
+from support.reports.report_examples import build_example_view, list_texts
 
 from reports.document.summary_page import MAX_OTHER_REASONS, MAX_REASONS, build_report
 from reports.phrases import list_languages, load_phrases

@@ -7,8 +7,8 @@ from itertools import cycle
 from xml.etree import ElementTree as ET
 
 import pytest
-from support.document_readers import READERS
-from support.report_examples import (
+from support.reports.document_readers import READERS
+from support.reports.report_examples import (
     NAMES,
     build_example_document,
     build_example_view,
@@ -16,7 +16,7 @@ from support.report_examples import (
     list_texts,
     remove_line_breaks,
 )
-from support.second_report_examples import SHEET_CASES, WORKED_CASES, build_case_view
+from support.reports.second_report_examples import SHEET_CASES, WORKED_CASES, build_case_view
 
 from reports import formats
 from reports.blocks import Drawing, Section

@@ -7,17 +7,18 @@ from itertools import combinations, cycle
 
 import pypdfium2
 import pytest
-from support.report_examples import PAGE_BOTTOM, PAGE_TOP, build_example_document, render_once
-from support.second_report_examples import (
-    SHEET_CASES,
-    WORKED_CASES,
-    build_case_document,
+from support.reports.report_examples import (
+    PAGE_BOTTOM,
+    PAGE_TOP,
+    build_example_document,
+    render_once,
 )
+from support.reports.second_report_examples import SHEET_CASES, WORKED_CASES, build_case_document
 
 from reports.phrases import list_languages, load_phrases
 from reports.svg import LABEL_SIZE, WIDTH, measure_text, place_labels
 from reports.view.charts import build_scale
-from schemas.form_settings import EmergencyNumber
+from schemas.organisations.form_settings import EmergencyNumber
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 from scoring.translations import translate_rulebook

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pypdfium2
 import pytest
-from support.report_examples import (
+from support.reports.report_examples import (
     NAMES,
     PAGE_BOTTOM,
     PAGE_TOP,

@@ -7,7 +7,7 @@ import re
 import pikepdf
 import pypdfium2
 import pytest
-from support.report_examples import (
+from support.reports.report_examples import (
     assess_example,
     build_example_document,
     build_example_view,

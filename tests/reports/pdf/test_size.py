@@ -6,7 +6,7 @@ import random
 import pypdfium2
 import pytest
 from PIL import Image
-from support.report_examples import (
+from support.reports.report_examples import (
     NAMES,
     WORST_ANSWERS,
     WORST_HEADING,

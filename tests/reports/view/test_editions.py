@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from support.report_examples import build_example_view, build_heading, list_texts
-from support.second_report_examples import WORKED_CASES, assess_case, build_case_view
+from support.reports.report_examples import build_example_view, build_heading, list_texts
+from support.reports.second_report_examples import WORKED_CASES, assess_case, build_case_view
 
 from reports import formats
 from reports.formats import build_document

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from PIL import Image
 from pydantic import ValidationError
-from support.report_examples import LOGO, build_example_document, list_texts
+from support.reports.report_examples import LOGO, build_example_document, list_texts
 
 from reports.formats.html import render_html
 from reports.logo import MAX_LOGO_BYTES

@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 
 import pytest
-from support.report_examples import (
+from support.reports.report_examples import (
     assess_example,
     build_example_view,
     iterate_blocks,

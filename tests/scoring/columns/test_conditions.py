@@ -9,14 +9,14 @@ from pydantic import TypeAdapter
 from support.scoring.answer_strategies import answer_to
 from support.scoring.engine_rows import frame_of
 
-from schemas.conditions import Condition
-from schemas.rulebook import Derived, Question
+from schemas.rulebooks.conditions import Condition
+from schemas.rulebooks.rulebook import Derived, Question
+from scoring.answers.derived_values import compile_derived_value
 from scoring.catalogue import load_catalogue
 from scoring.columns.conditions import ConditionCompiler, answer_column
 from scoring.columns.derived_values import derived_expression as counted_columns
-from scoring.columns.typed_answers import compact_answers
+from scoring.columns.reading.typed_answers import compact_answers
 from scoring.conditions import compile_condition as meaning_of_one
-from scoring.derived_values import compile_derived_value
 
 NOCIPLASTIC = load_catalogue().find_version("nociplastic@1.0.0")
 IDS = ("fatigue", "pain_extent", "age_years", "pain_duration_months", "diagnoses", "medicines")

@@ -5,7 +5,7 @@ import json
 import pytest
 from support.scoring.small_second_rulebook import load_small_second
 
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 

@@ -7,10 +7,10 @@ from support.scoring.answer_strategies import answer_to, partial_answers, unflag
 from support.scoring.completions import draw_completion, list_second_instruments
 from support.scoring.second_rulebook import SECOND_RULEBOOKS, load_second
 
-from scoring import scale
+from scoring.common_rules import scale
+from scoring.common_rules.weighed_intake import WeighedIntake
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess, weigh_answers
-from scoring.weighed_intake import WeighedIntake
 from scoring.weighing import to_points
 
 SECOND = load_second()

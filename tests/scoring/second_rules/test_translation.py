@@ -5,7 +5,7 @@ import json
 import pytest
 from support.scoring.small_second_rulebook import load_small_second
 
-from schemas.translation import list_texts
+from schemas.rulebooks.translation import list_texts
 from scoring import translations
 from scoring.engine import assess
 from scoring.translations import TranslationMismatchError, translate_assessment

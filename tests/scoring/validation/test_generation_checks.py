@@ -6,7 +6,7 @@ from support.scoring.second_rulebook import load_second
 from support.scoring.small_rulebook import SMALL
 from support.scoring.small_second_rulebook import read_second_table
 
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
 from scoring.validation.rulebook_validation import find_rulebook_faults
 
 NORTH = {"question": "winds", "includes": ["north"]}

@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
+from scoring.answers.question_dependencies import iterate_conditions
 from scoring.catalogue import RULEBOOKS_FOLDER
-from scoring.question_dependencies import iterate_conditions
 from scoring.validation.rulebook_validation import find_rulebook_faults
 
 

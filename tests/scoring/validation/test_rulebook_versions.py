@@ -8,7 +8,7 @@ from shutil import copytree
 import pytest
 from support.scoring.small_second_rulebook import SMALL_SECOND, read_second_table
 
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
 from scoring.catalogue import RULEBOOKS_FOLDER, Catalogue, RulebookError, add_release
 from scoring.validation.rulebook_versions import classify_change, find_least_version
 

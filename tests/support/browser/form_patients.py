@@ -8,8 +8,8 @@ from support.form_controls import name_control
 
 from api.store.forms import links
 from api.store.store import Store
-from schemas.form_settings import EmergencyNumber
-from schemas.patient import KnownPatient
+from schemas.organisations.form_settings import EmergencyNumber
+from schemas.patients.patient import KnownPatient
 from scoring.catalogue import load_catalogue
 
 AGE = name_control("age_years")

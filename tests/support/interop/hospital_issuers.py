@@ -17,7 +17,7 @@ from api.outbound.allowlist import HostPort
 from api.store.accounts import issuers
 from api.store.deliveries import allowed_hosts
 from api.store.store import Store
-from schemas.issuer import Issuer, IssuerTerms
+from schemas.organisations.issuer import Issuer, IssuerTerms
 
 KEY_PARAMETERS: dict[str, dict[str, Any]] = {
     "ES256": {"kty": "EC", "crv": "P-256"},

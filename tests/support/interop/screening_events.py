@@ -6,9 +6,9 @@ from typing import Any
 from support.builders import assessed
 
 from api.hl7v2.screening_event import Hl7Report, ScreeningEvent
-from schemas.patient import Clinician, KnownPatient
-from schemas.profile import V2Options
-from schemas.screening import Screening, ScreeningContext, ScreeningOrigin
+from schemas.organisations.profile import V2Options
+from schemas.patients.patient import Clinician, KnownPatient
+from schemas.patients.screening import Screening, ScreeningContext, ScreeningOrigin
 from scoring.catalogue import load_catalogue
 
 AT = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)

@@ -4,7 +4,7 @@ from typing import Any
 
 from support.scoring import oracle
 
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess, weigh_answers
 from scoring.weighing import to_points

@@ -7,7 +7,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 from scoring.compiled_rulebook import LoadedRulebook
 
 Answers = dict[str, Any]

@@ -6,10 +6,10 @@ from typing import Any
 from hypothesis import strategies as st
 from support.scoring.answer_strategies import Answers, answer_to
 
-from schemas.conditions import Condition, Either, list_parts
+from schemas.rulebooks.conditions import Condition, Either, list_parts
+from scoring.answers.question_dependencies import find_condition_questions
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import compile_condition
-from scoring.question_dependencies import find_condition_questions
 
 
 def draw_completion(data: st.DataObject, loaded: LoadedRulebook, answers: Answers) -> Answers:

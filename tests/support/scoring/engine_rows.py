@@ -7,19 +7,20 @@ from typing import Any
 
 import polars as pl
 
-from schemas.assessment import Safety, Scope
-from schemas.rulebook import Question
-from scoring import clinical_context, engine, safety, scale
+from schemas.assessments.assessment import Safety, Scope
+from schemas.rulebooks.rulebook import Question
+from scoring import engine
+from scoring.answers.intake_facts import IntakeFacts
 from scoring.columns import compile_column_rules
+from scoring.common_rules import clinical_context, safety, scale
+from scoring.common_rules.weighed_intake import WeighedIntake, weigh_facts
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
 from scoring.first_rules.assessment import determine_status
 from scoring.first_rules.missing_answers import list_missing_answers
-from scoring.intake_facts import IntakeFacts
 from scoring.second_rules import explanations
 from scoring.second_rules.band_range import BandRangeRules
 from scoring.second_rules.missing_answers import MissingAnswerRules
-from scoring.weighed_intake import WeighedIntake, weigh_facts
 from scoring.weighing import to_points
 
 Row = dict[str, Any]

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import polars as pl
 from pydantic import BaseModel
 
-from schemas.batch import (
+from schemas.batches.batch import (
     ALL_ASKED_COLUMN,
     NOT_ALL_ASKED,
     NOT_ASKED_COLUMN,
@@ -24,7 +24,7 @@ from schemas.batch import (
     SCOPE_UNANSWERED_COLUMN,
     TIER_COLUMN,
 )
-from schemas.rulebook import Question
+from schemas.rulebooks.rulebook import Question
 from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules

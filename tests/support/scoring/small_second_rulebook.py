@@ -8,7 +8,7 @@ import tomllib
 from decimal import Decimal
 from functools import cache
 
-from schemas.rulebook import Rulebook
+from schemas.rulebooks.rulebook import Rulebook
 from scoring.compiled_rulebook import LoadedRulebook
 
 SMALL_SECOND = """

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from support.scoring.second_rulebook import load_second
 
-from schemas.assessment import Assessment
+from schemas.assessments.assessment import Assessment
 from schemas.base import to_json_number
 from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue

@@ -22,7 +22,7 @@ from support.commands import (
     run_json_command,
 )
 from support.path_resources import create_resource, public_jwk
-from support.processes import environment, serving
+from support.servers.processes import environment, serving
 
 from api.main import create_app
 from api.security.scopes import ADMIN_SCOPES

@@ -10,7 +10,7 @@ from sqlalchemy import create_engine, func, inspect, select
 from sqlalchemy import table as sqlalchemy_table
 from support.builders import add, build_store_settings, clinic, copy_empty_store
 from support.commands import run_command
-from support.postgres import LOGIN_ROLE, program
+from support.servers.postgres import LOGIN_ROLE, program
 
 from api.cli import main
 from api.settings import Settings

@@ -3,11 +3,12 @@
 import json
 
 import pytest
-from support import builders, processes
+from support import builders
 from support.builders import do
 from support.commands import run_command as run
 from support.commands import run_json_command
 from support.interop.mllp_receivers import running_hl7_server
+from support.servers import processes
 
 from api.store.deliveries import outbox
 

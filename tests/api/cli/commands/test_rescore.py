@@ -17,8 +17,8 @@ from api.store.database.tables import ScreeningRow
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings
 from api.store.screenings.scored_intake import ScoredIntake
-from schemas.patient import Clinician
-from schemas.screening import Screening, ScreeningContext
+from schemas.patients.patient import Clinician
+from schemas.patients.screening import Screening, ScreeningContext
 
 VERSIONS = ("--from", "1.0.0", "--to", "2.0.0")
 

@@ -7,7 +7,7 @@ import pytest
 from support import builders
 from support.commands import run_command
 from support.interop.loopback_servers import issue_server_certificate
-from support.mail_server import Login, running_mail_server
+from support.servers.mail_server import Login, running_mail_server
 from typer.testing import CliRunner
 
 from api.cli import main

@@ -15,7 +15,7 @@ from api.outbound.allowlist import HostPort
 from api.security.keys import generate_signing_key
 from api.store.deliveries import allowed_hosts, dispatch, outbox, search
 from api.store.screenings import screenings
-from schemas.delivery import SmartSignIn
+from schemas.organisations.delivery import SmartSignIn
 
 TOKEN = "a-token-of-the-ehr"
 TYPES = ("QuestionnaireResponse", "Observation", "RiskAssessment", "DocumentReference")

@@ -4,7 +4,7 @@ import pytest
 from support.path_resources import create_resource
 from support.scoring.vignettes import SECOND
 
-from api.desk.answer_parts import FOR_CLINICIANS
+from api.desk.screenings.answer_parts import FOR_CLINICIANS
 from api.web.page_texts import list_languages
 
 MOST_BYTES = 60_000

@@ -16,7 +16,7 @@ from support.path_resources import create_resource
 from api.store.forms import drafts, links
 from api.store.patients import draft_acknowledgements
 from api.store.screenings import screenings
-from schemas.links import Draft
+from schemas.patients.links import Draft
 from scoring.catalogue import load_catalogue
 
 HERE = "/v1/screenings"

@@ -11,7 +11,7 @@ from support.second_release import SECOND, load_released_catalogue
 from api.fhir.elements import NONE_OF_THESE, CanonicalUrls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm
 from api.fhir.resources.questionnaire import build_questionnaire
-from scoring.intake_facts import FactReader
+from scoring.answers.intake_facts import FactReader
 
 READER = FactReader(SECOND.rulebook)
 CONDITIONAL = {question.id for question in SECOND.rulebook.question if question.ask_when}

@@ -21,7 +21,7 @@ from support.interop.questionnaire_responses import (
     read_points,
 )
 
-from api.http.request_body import FORM_MEDIA_TYPE
+from api.http.bodies.request_body import FORM_MEDIA_TYPE
 from scoring.catalogue import load_catalogue
 
 HERE = "/fhir/QuestionnaireResponse"

@@ -8,10 +8,10 @@ import pytest
 import time_machine
 from support.builders import clinic, do, run_concurrently, tampering_connection
 
-from api.security.access_tokens import Principal
-from api.security.client_assertions import VerifiedAssertion
 from api.security.client_secrets import parse_api_key
 from api.security.keys import generate_signing_key
+from api.security.tokens.access_tokens import Principal
+from api.security.tokens.client_assertions import VerifiedAssertion
 from api.store.accounts import callers, clients, organisations, practitioners
 from api.store.errors import ConflictError, NotFoundError
 

@@ -12,7 +12,7 @@ from api.store.accounts.organisations import OPERATOR_ACTOR
 from api.store.audit import chain
 from api.store.database.tables import AuditRow
 from api.store.errors import UnavailableError
-from schemas.audit import Checkpoint
+from schemas.organisations.audit import Checkpoint
 
 COLUMNS = {
     "organisation_id": "'system'",

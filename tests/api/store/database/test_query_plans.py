@@ -17,8 +17,8 @@ from api.store.deliveries.search import DeliveryFilters
 from api.store.forms import links
 from api.store.notifications import outbox as notifications
 from api.store.screenings import earlier_screenings, latest, of_patient, screenings, search
-from schemas.patient import KnownPatient, PatientNumber
-from schemas.screening import ScreeningFilters
+from schemas.patients.patient import KnownPatient, PatientNumber
+from schemas.patients.screening import ScreeningFilters
 
 PATIENT = KnownPatient(reference="MRN-0042")
 

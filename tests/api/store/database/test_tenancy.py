@@ -29,8 +29,8 @@ from support.builders import (
     run_concurrently,
 )
 
-from api.security.client_assertions import VerifiedAssertion
 from api.security.keys import generate_signing_key
+from api.security.tokens.client_assertions import VerifiedAssertion
 from api.store.accounts import invitations, issuers, kept_forms, login_credentials, sessions
 from api.store.accounts.callers import consume_assertion
 from api.store.accounts.clients import add_api_key, add_client_key, set_key_set_url
@@ -60,8 +60,8 @@ from api.store.forms import links
 from api.store.operations.startup import open_store
 from api.store.patients import draft_acknowledgements, legal_holds, patient_lookup
 from api.store.screenings import acknowledgements, imported_rows, rescorings, screenings
-from schemas.issuer import IssuerTerms
-from schemas.patient import KnownPatient
+from schemas.organisations.issuer import IssuerTerms
+from schemas.patients.patient import KnownPatient
 
 MEMBER = (
     "CREATE ROLE {name}_group IN ROLE {name}_dump; CREATE ROLE {name} LOGIN IN ROLE {name}_group"

@@ -3,8 +3,8 @@
 from support.builders import clinic, do
 
 from api.store.forms import drafts, links
-from schemas.links import Draft
-from schemas.patient import KnownPatient
+from schemas.patients.links import Draft
+from schemas.patients.patient import KnownPatient
 
 COUNT = 201
 

@@ -8,7 +8,7 @@ from support.builders import clinic, do
 
 from api.store.errors import ConflictError, NotFoundError
 from api.store.forms import links, open_links
-from schemas.patient import KnownPatient
+from schemas.patients.patient import KnownPatient
 
 REQUEST = links.LinkRequest(KnownPatient(reference="MRN-0042"), "phq4@1.0.0", 90, days=1)
 

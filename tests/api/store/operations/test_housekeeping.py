@@ -7,7 +7,7 @@ import time_machine
 from sqlalchemy import func, select, text
 from support.builders import add, clinic, do, intake, tampering_connection
 
-from api.security.client_assertions import VerifiedAssertion
+from api.security.tokens.client_assertions import VerifiedAssertion
 from api.store import idempotency
 from api.store.accounts import callers, organisations
 from api.store.audit import chain

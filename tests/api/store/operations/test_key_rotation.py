@@ -18,7 +18,7 @@ from api.store.operations.startup import open_store
 from api.store.patients import data_subject_rights, legal_holds
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings, search
-from schemas.screening import ScreeningFilters
+from schemas.patients.screening import ScreeningFilters
 
 
 def read_everything(store, clinic, store_settings):

@@ -19,7 +19,7 @@ from support.builders import (
 from support.callers import bearing
 from support.commands import run_command, run_failing_command
 from support.path_resources import public_jwk
-from support.postgres import HOMES, dump
+from support.servers.postgres import HOMES, dump
 
 from api.main import create_app
 from api.outbound.allowlist import HostPort
@@ -45,7 +45,7 @@ from api.store.operations.withdrawals import FAULT_TEXT, apply_ledger
 from api.store.patients import data_subject_rights, legal_holds
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.withdrawal_ledger import COMMITTED, Withdrawal, WithdrawalLedger
-from schemas.issuer import IssuerTerms
+from schemas.organisations.issuer import IssuerTerms
 
 PATIENT = PatientSelector("MRN-0042", None)
 

@@ -7,7 +7,7 @@ from api.store.operations import key_rotation
 from api.store.patients import merges
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import search
-from schemas.screening import ScreeningFilters
+from schemas.patients.screening import ScreeningFilters
 
 NO_ASSESSMENT = {True: "assessment = x'00'", False: "assessment = 'x'::bytea"}
 """An assessment that cannot be decrypted, on SQLite and on PostgreSQL."""

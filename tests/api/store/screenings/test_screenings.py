@@ -16,8 +16,8 @@ from api.store.patients import data_subject_rights
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import issued_reports, screenings, search
 from api.store.screenings.scored_intake import ScoredIntake
-from schemas.patient import KnownPatient
-from schemas.screening import ScreeningContext, ScreeningFilters
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import ScreeningContext, ScreeningFilters
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 

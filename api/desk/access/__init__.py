@@ -1,0 +1,1 @@
+"""Who may use the desk: login, invitations, sessions, and proof of identity for settings."""

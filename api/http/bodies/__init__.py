@@ -1,0 +1,1 @@
+"""Bodies of requests and responses: strict JSON, limits of size and time, ranges, compression."""

@@ -1,0 +1,1 @@
+"""Error responses: problems for every exception, and their description in OpenAPI."""

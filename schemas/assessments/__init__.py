@@ -1,0 +1,1 @@
+"""Assessments, and how two of them differ."""

@@ -1,0 +1,1 @@
+"""Batches: columns, row problems, progress and cohorts."""

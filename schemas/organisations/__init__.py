@@ -1,0 +1,1 @@
+"""Organisations with their people, programs, issuers, receivers, settings and audit."""

@@ -1,0 +1,1 @@
+"""Patients with their links, screenings and rights."""

@@ -1,0 +1,1 @@
+"""Rulebooks as data: questions, conditions, weights, guidance, translations."""

@@ -1,0 +1,1 @@
+"""From answers to facts: dependencies between questions, neutral answers, derived values."""

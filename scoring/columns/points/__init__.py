@@ -1,0 +1,1 @@
+"""Points as Polars expressions: criteria, sums, and the bands that the sums reach."""

@@ -1,0 +1,42 @@
+"""Finds the question that a mistyped column name means, by its id or its label."""
+
+import re
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+from schemas.batches.batch import PASSTHROUGH_COLUMNS
+from scoring.compiled_rulebook import LoadedRulebook
+
+_LONGEST_NAME = 120
+_SHORTEST_GUESS = 5
+_CUTOFF = 0.86
+
+
+class QuestionNames:
+    """The names that columns may have, and the nearest of them to any other name."""
+
+    def __init__(self, loaded: LoadedRulebook) -> None:
+        self.known = {*PASSTHROUGH_COLUMNS, *loaded.questions}
+        self._by_plain_name = {
+            _simplify(question.label): question.id for question in loaded.questions.values()
+        } | {_simplify(name): name for name in self.known}
+
+    def find_nearest(self, name: str) -> str | None:
+        """Return the column that this name nearly is; None if it is like none."""
+        plain = _simplify(name[:_LONGEST_NAME])
+        exact = self._by_plain_name.get(plain)
+        if exact is not None or len(plain) < _SHORTEST_GUESS:
+            return exact
+        names = self._by_plain_name
+        near = [name for name in names if abs(len(name) - len(plain)) <= 2]
+        matches = get_close_matches(plain, near, n=1, cutoff=_CUTOFF)
+        return names[matches[0]] if matches else None
+
+    def list_mistyped(self, names: Iterable[str]) -> dict[str, str]:
+        """Return the names that nearly are a column, each with that column."""
+        nearest = {name: self.find_nearest(name) for name in names if name not in self.known}
+        return {name: column for name, column in nearest.items() if column is not None}
+
+
+def _simplify(name: str) -> str:
+    return re.sub(r"[\W_]+", "", name.casefold())

@@ -1,0 +1,1 @@
+"""The rules that both generations of rulebooks share."""

@@ -1,0 +1,1 @@
+"""Answers and assessments carried from one version of a rulebook to another."""

@@ -1,14 +1,18 @@
 """Fixtures of all tests: stores on each database, services, clients; Hypothesis profiles."""
 
+import gc
 import os
 import re
 import shutil
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from zlib import crc32
 
 import pytest
 import structlog
+import typer.main
+import typer.testing
 from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, settings
 from starlette.testclient import TestClient
@@ -75,6 +79,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item in chosen_tests]
 
 
+def pytest_collection_finish() -> None:
+    """Let the garbage collector pass over what is there for the whole run."""
+    gc.collect()
+    gc.freeze()
+
+
 def name_without_alternatives(item: pytest.Item) -> str:
     """Return the name of a test without its database and, if it is costly, language and size."""
     function, _, values = item.nodeid.partition("[")
@@ -101,6 +111,14 @@ def request_loop() -> Iterator[None]:
     """One event loop for all requests to services in this process, as a server has it."""
     with start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
         patch.setattr(TestClient, "portal", portal)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_program() -> Iterator[None]:
+    """The program of the command line, built once: that takes longer than most commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
         yield
 
 

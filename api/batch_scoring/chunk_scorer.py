@@ -69,9 +69,7 @@ def score_frame(  # noqa: PLR0913 - what a chunk is, and what is known of it
     return ScoredChunk(results.with_columns(kept_columns), batch.faults, batch.intakes, chunk)
 
 
-def build_empty_results(
-    rules: ColumnRules, *, explain: bool, keep: Sequence[str]
-) -> pl.DataFrame:
+def build_empty_results(rules: ColumnRules, *, explain: bool, keep: Sequence[str]) -> pl.DataFrame:
     """Return the result columns without rows, the columns to `keep` behind them."""
     kept_columns = [pl.Series(name, [], pl.String) for name in keep]
     return _score_no_rows(rules, explain=explain).with_columns(kept_columns)

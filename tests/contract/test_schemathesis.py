@@ -24,7 +24,9 @@ CONTRACT = HERE.parents[1] / "openapi"
 DOCUMENT = json.loads((CONTRACT / "openapi.json").read_text())
 KNOWN_TO_HOOKS = {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": str(HERE)}
 OPERATIONS = [
-    operation["operationId"] for methods in DOCUMENT["paths"].values() for operation in methods.values()
+    operation["operationId"]
+    for methods in DOCUMENT["paths"].values()
+    for operation in methods.values()
 ]
 SAMPLED = [name for name in OPERATIONS if crc32(name.encode()) % 5 == 0]
 

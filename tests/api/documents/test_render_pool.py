@@ -79,7 +79,7 @@ def test_a_process_that_was_killed_is_replaced(renderer):
 
 
 def test_what_takes_too_much_memory_ends_its_process_only():
-    renderer = RendererPool(1, 0, 20.0, memory=400 * 1024 * 1024)
+    renderer = RendererPool(1, 0, 20.0, memory=240 * 1024 * 1024)
     try:
         with pytest.raises(Problem) as stopped:
             renderer.render(document("word " * 4_000, 400))

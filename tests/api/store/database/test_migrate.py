@@ -43,6 +43,7 @@ ROW = {
     "replaces": None,
 }
 
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def untouched(request, tmp_path):
     """Settings of a database without any table."""

@@ -105,7 +105,8 @@ def find_read_things(reader):
         return things_of(reader, family + "".join(f"/{{{name}}}" for name in names))
 
     def find_things(path: str) -> dict[str, str]:
-        return create_things(tuple(parameters_of(path)), "/".join(path.split("/")[:3]))
+        family = "/v1/batches" if "/batches" in path else "/v1"
+        return create_things(tuple(parameters_of(path)), family)
 
     return find_things
 

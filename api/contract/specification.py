@@ -10,6 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from api.contract.conventions import complete_document, rename_versioned
 from api.contract.member_descriptions import describe_members
 from api.contract.operation_examples import OpenApiObject, attach_examples
+from api.contract.shared_components import share_components
 from api.fhir.http import outcome_responses
 from api.http.errors.error_responses import error_responses
 from api.problems import ProblemBody
@@ -85,6 +86,7 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
             attach_examples(app, operation)
     complete_document(document)
     describe_members(components["schemas"])
+    share_components(document)
     return rename_versioned(document)
 
 

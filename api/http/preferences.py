@@ -5,7 +5,7 @@ import re
 MINIMAL = "minimal"
 PREFERENCE_APPLIED = "Preference-Applied"
 _RETURN = re.compile(
-    r'(?:^|[,;\s])return\s*=\s*"?(minimal|representation|OperationOutcome)\b', re.IGNORECASE
+    r'(?:^|[,;\s])(?i:return)\s*=\s*"?(minimal|representation|OperationOutcome)(?=$|[",;\s])'
 )
 
 

@@ -16,6 +16,7 @@ MINIMAL_MEDIA_TYPE = "application/vnd.nociscreen.minimal+json"
 Prefer = Annotated[
     str | None,
     Header(
+        alias="Prefer",
         max_length=200,
         pattern=READABLE,
         description="`return=minimal` answers in short, as `application/vnd.nociscreen.minimal+"
@@ -40,16 +41,13 @@ def prefers_minimal(prefer: str | None) -> bool:
 def shorten_assessment(full: dict[str, Any]) -> ShortAssessment:
     """Return the short form of an assessment that was read from JSON."""
     totals, criteria = full["totals"], full["criteria"]
-    members = (
-        {name: full[name] for name in ("rulebook", "rulebook_sha256", "status")}
-        | {
-            "tier": full["safety"]["tier"],
-            "all_asked": full["safety"]["all_asked"],
-            "flags": [flag["id"] for flag in full["safety"]["flags"]],
-            "totals": totals and {name: _shorten(total) for name, total in totals.items()},
-            "criteria": criteria and {one["id"]: one["points"] for one in criteria},
-        }
-    )
+    members = {name: full[name] for name in ("rulebook", "rulebook_sha256", "status")} | {
+        "tier": full["safety"]["tier"],
+        "all_asked": full["safety"]["all_asked"],
+        "flags": [flag["id"] for flag in full["safety"]["flags"]],
+        "totals": totals and {name: _shorten(total) for name, total in totals.items()},
+        "criteria": criteria and {one["id"]: one["points"] for one in criteria},
+    }
     return ShortAssessment.model_validate_json(json.dumps(members))
 
 

@@ -29,15 +29,15 @@ def main(arguments: list[str]) -> int:
         file.write_text(json.dumps(strip_texts(present), separators=(",", ":")) + "\n")
         print(f"wrote {file.name}; empty accepted.toml with the first change after the release")
         return 0
-    released = json.loads(find_newest_release().read_text(encoding="utf-8"))
-    changes, accepted = sorted(set(list_breaking_changes(released, present))), load_accepted()
-    refused = [it for it in changes if not any(fnmatchcase(it, pattern) for pattern in accepted)]
+    last_release = json.loads(find_newest_release().read_text(encoding="utf-8"))
+    changes, accepted = sorted(set(list_breaking_changes(last_release, present))), load_accepted()
+    unaccepted = [it for it in changes if not any(fnmatchcase(it, pattern) for pattern in accepted)]
     idle = [pattern for pattern in accepted if not filter_names(changes, pattern)]
-    for change in refused:
-        print(f"breaks clients of {released['info']['version']}: {change}")
+    for change in unaccepted:
+        print(f"breaks clients of {last_release['info']['version']}: {change}")
     for pattern in idle:
         print(f"accepted.toml names what is no break: {pattern}")
-    return 1 if refused or idle else 0
+    return 1 if unaccepted or idle else 0
 
 
 def find_newest_release() -> Path:

@@ -20,16 +20,16 @@ class Comparisons(NamedTuple):
     answers: SchemaComparison
 
 
-def list_breaking_changes(released: OpenApiObject, present: OpenApiObject) -> Iterator[str]:
+def list_breaking_changes(last_release: OpenApiObject, present: OpenApiObject) -> Iterator[str]:
     """Yield each breaking change as one line, the same line once for all operations."""
     comparisons = Comparisons(
-        SchemaComparison(released, present, of_requests=True),
-        SchemaComparison(released, present, of_requests=False),
+        SchemaComparison(last_release, present, of_requests=True),
+        SchemaComparison(last_release, present, of_requests=False),
     )
-    for name in released["components"]["schemas"]:
+    for name in last_release["components"]["schemas"]:
         if name not in present["components"]["schemas"]:
             yield f"model {name}: removed"
-    for path, operations in released["paths"].items():
+    for path, operations in last_release["paths"].items():
         for method in METHODS:
             if method in operations:
                 place = f"{method.upper()} {path}"

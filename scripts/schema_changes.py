@@ -11,8 +11,8 @@ _LOWER = ("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties
 class SchemaComparison:
     """Compares schemas of two descriptions, in requests or in answers; a pair of models once."""
 
-    def __init__(self, released: Schema, present: Schema, *, of_requests: bool) -> None:
-        self._components = (released["components"], present["components"])
+    def __init__(self, last_release: Schema, present: Schema, *, of_requests: bool) -> None:
+        self._components = (last_release["components"], present["components"])
         self._of_requests = of_requests
         self._faults: dict[tuple[str, str], list[str]] = {}
 
@@ -34,7 +34,7 @@ class SchemaComparison:
             name, kind = _get_name(part), self.resolve(part, here).get("type")
             same = [it for it in sides[there] if name is not None and _get_name(it) == name]
             alike = [it for it in sides[there] if self.resolve(it, there).get("type") == kind]
-            if not self._of_requests and name and not same and all(map(_get_name, alike)) and alike:
+            if self._is_new_kind(name, same, alike, len(sides[here])):
                 yield f"{place}: may be {name}"
                 continue
             pairs = [(part, other)[:: 1 if self._of_requests else -1] for other in same or alike]
@@ -43,6 +43,13 @@ class SchemaComparison:
                 if pairs
                 else [f"{place}: {'no longer takes' if self._of_requests else 'may be'} {kind}"]
             )
+
+    def _is_new_kind(
+        self, name: str | None, same: list[Schema], alike: list[Schema], count: int
+    ) -> bool:
+        """Return whether a model is new among the models that an answer may have in a place."""
+        is_new = name is not None and not same and count > 1
+        return is_new and not self._of_requests and bool(alike) and all(map(_get_name, alike))
 
     def _list_parts(self, schema: Schema, side: int) -> Iterator[Schema]:
         """Yield each alternative of a schema; a model as its reference, others with one type."""

@@ -81,7 +81,7 @@ def _name_parameter(path: str, parameter: OpenApiObject) -> str:
     return f"{face}{name}" + ("_path" if face and parameter["in"] == "path" else "")
 
 
-def _add_examples(operation: OpenApiObject, names: dict[str, str], found: _Candidates) -> None:
+def _add_examples(operation: OpenApiObject, names: dict[str, str], examples: _Candidates) -> None:
     """Add each long example under the name of the first operation that has it."""
     bodies = {"request": operation.get("requestBody", {})} | operation["responses"]
     for part, body in bodies.items():
@@ -90,4 +90,4 @@ def _add_examples(operation: OpenApiObject, names: dict[str, str], found: _Candi
                 text = json.dumps(example, sort_keys=True)
                 if len(text) >= _MIN_EXAMPLE_CHARACTERS:
                     name = f"{operation['operationId']}.{part}.{key}"
-                    found.add(names.setdefault(text, name), content["examples"], key)
+                    examples.add(names.setdefault(text, name), content["examples"], key)

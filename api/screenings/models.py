@@ -142,8 +142,8 @@ def apply_preference(response: Response, prefer: str | None) -> Response:
     """Return the answer about a new screening, in short if the caller prefers that."""
     if not prefers_minimal(prefer):
         return response
-    kept = ("location", "idempotency-replayed")
-    headers = {name: response.headers[name] for name in kept if name in response.headers}
+    names = ("location", "idempotency-replayed")
+    headers = {name: response.headers[name] for name in names if name in response.headers}
     return send_minimal(shorten_screening(bytes(response.body)), response.status_code, **headers)
 
 

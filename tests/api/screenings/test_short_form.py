@@ -74,13 +74,13 @@ def test_a_screening_in_short_is_created_replayed_amended_and_read(caller):
     assert check_short(amended, "post", f"{one}/amendments")["replaces"] == short["id"]
     read = caller.get(f"{path}/{short['id']}", headers=MINIMAL)
     assert check_short(read, "get", one) == short | {"state": "amended"}
-    whole = caller.get(f"{path}/{short['id']}")
-    assert "Prefer" in whole.headers["vary"]
+    full_read = caller.get(f"{path}/{short['id']}")
+    assert "Prefer" in full_read.headers["vary"]
     assert "Prefer" in read.headers["vary"]
-    assert whole.headers["etag"] != read.headers["etag"]
-    known = {"If-None-Match": read.headers["etag"]}
-    assert caller.get(f"{path}/{short['id']}", headers=MINIMAL | known).status_code == 304
-    assert caller.get(f"{path}/{short['id']}", headers=known).status_code == 200
+    assert full_read.headers["etag"] != read.headers["etag"]
+    condition = {"If-None-Match": read.headers["etag"]}
+    assert caller.get(f"{path}/{short['id']}", headers=MINIMAL | condition).status_code == 304
+    assert caller.get(f"{path}/{short['id']}", headers=condition).status_code == 200
 
 
 def test_nothing_is_stored_in_short_either(caller):

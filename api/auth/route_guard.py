@@ -93,12 +93,7 @@ class GuardedRoute(APIRoute):
     @cached_property
     def query_names(self) -> frozenset[str]:
         """The names of the declared query parameters."""
-        other_kinds = params.Path, params.Header, params.Cookie
-        return frozenset(
-            parameter.alias
-            for parameter in get_flat_params(self.dependant)
-            if not isinstance(parameter.field_info, other_kinds)
-        )
+        return list_query_names(self)
 
     @cached_property
     def _header_names(self) -> frozenset[str]:
@@ -191,6 +186,16 @@ class GuardedRoute(APIRoute):
                 raise
 
         return guard
+
+
+def list_query_names(route: APIRoute) -> frozenset[str]:
+    """Return the names of the query parameters that a route declares."""
+    other_kinds = params.Path, params.Header, params.Cookie
+    return frozenset(
+        parameter.alias
+        for parameter in get_flat_params(route.dependant)
+        if not isinstance(parameter.field_info, other_kinds)
+    )
 
 
 def _find_by_token(request: Request, token: str) -> Caller | None:

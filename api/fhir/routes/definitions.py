@@ -96,8 +96,8 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
         and version in (None, form.entry.version)
         and status in (None, form.entry.status)
     ]
-    parameters = {"_id": name, "url": url, "version": version, "status": status}
-    parameters |= {"_count": count, "_page": after}
+    parameters: dict[str, str | int | None] = {"_id": name, "url": url, "version": version}
+    parameters |= {"status": status, "_count": count, "_page": after}
     return send_matching(matching, build_questionnaire, urls, "Questionnaire", parameters)
 
 

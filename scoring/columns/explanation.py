@@ -25,7 +25,7 @@ from scoring.conditions import expand_options
 from scoring.explanation import PLACEHOLDER, format_points_phrase, lowercase_first_letter
 from scoring.weighing import to_hundredths
 
-_WEIGHED, _VARIANT, _SENTENCE = "weighed", "variant", "sentence"
+_IS_WEIGHED, _VARIANT, _SENTENCE = "weighed", "variant", "sentence"
 
 
 class SentenceVariant(NamedTuple):
@@ -43,10 +43,10 @@ class ExplanationExpressions:
         self._meaning = meaning
         self._wording = loaded.rulebook.wording
 
-    def explain_criterion(self, index: int, weighed: pl.Expr) -> pl.Expr:
+    def explain_criterion(self, index: int, has_weight: pl.Expr) -> pl.Expr:
         """Return the sentence of the criterion at this index, equal to `scoring.explanation`.
 
-        Rows that are not `weighed` have none. Each distinct combination of what the sentence
+        Rows without a weight (`has_weight`) have none. Each distinct combination of what the sentence
         depends on is put into words once.
         """
         variants = self._list_variants(index)
@@ -56,7 +56,7 @@ class ExplanationExpressions:
             for part in (it.when, it.text)
             for name in part.meta.root_names()
         }
-        is_weighed = weighed.fill_null(value=False).alias(_WEIGHED)
+        is_weighed = has_weight.fill_null(value=False).alias(_IS_WEIGHED)
         return pl.struct(is_weighed, *sorted(inputs)).map_batches(
             partial(_write_distinct, variants=variants),
             return_dtype=pl.String,
@@ -96,11 +96,11 @@ class ExplanationExpressions:
                 },
             )
             yield SentenceVariant(is_reached & pl.col(f"discount.{index}.{n}"), discounted)
-        answered = _fill_template(
+        sentence = _fill_template(
             self._wording.answered,
             {"finding": finding, "points": pl.lit(format_points_phrase(self._wording, full))},
         )
-        yield SentenceVariant(is_reached, answered)
+        yield SentenceVariant(is_reached, sentence)
 
     def _explain_unanswered(self, index: int) -> pl.Expr:
         open_labels = [
@@ -209,18 +209,18 @@ def _write_distinct(rows: pl.Series, variants: Sequence[SentenceVariant]) -> pl.
     variant: pl.Expr = pl.lit(None, pl.UInt8)
     for n, it in reversed(list(enumerate(variants))):
         variant = pl.when(it.when).then(pl.lit(n, pl.UInt8)).otherwise(variant)
-    distinct = frame.filter(_WEIGHED).unique().with_columns(variant.alias(_VARIANT))
+    distinct = frame.filter(_IS_WEIGHED).unique().with_columns(variant.alias(_VARIANT))
     sentences = [
         part.select(*frame.columns, variants[n].text.alias(_SENTENCE))
         for (n,), part in distinct.drop_nulls(_VARIANT).partition_by(_VARIANT, as_dict=True).items()
     ]
     if not sentences:
         return pl.Series(rows.name, [None] * frame.height, pl.String)
-    known = pl.concat(sentences)
-    joined = frame.join(
-        known, on=frame.columns, how="left", nulls_equal=True, maintain_order="left"
+    known_rows = pl.concat(sentences)
+    rows_with_sentences = frame.join(
+        known_rows, on=frame.columns, how="left", nulls_equal=True, maintain_order="left"
     )
-    return joined[_SENTENCE].rename(rows.name)
+    return rows_with_sentences[_SENTENCE].rename(rows.name)
 
 
 def _included_options(condition: Condition, loaded: LoadedRulebook) -> Iterator[tuple[str, str]]:

@@ -7,7 +7,7 @@ from operator import or_
 import polars as pl
 
 _MAX_NAMES = 255
-_SORTED = pl.element().sort()
+_SORTED_ITEMS = pl.element().sort()
 
 
 class RankKeys:
@@ -39,7 +39,7 @@ def sort_names(keys: Sequence[pl.Expr], names: Sequence[str], kind: type[pl.Data
     A key modulo the number of names is the index of its name.
     """
     after_all = pl.lit(2**31 - 1 if kind == pl.Int32 else 2**63 - 1, kind)
-    return _list_present(keys, names, after_all, lambda items: items.list.eval(_SORTED))
+    return _list_present(keys, names, after_all, lambda items: items.list.eval(_SORTED_ITEMS))
 
 
 def _list_present(

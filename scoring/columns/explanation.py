@@ -46,8 +46,8 @@ class ExplanationExpressions:
     def explain_criterion(self, index: int, has_weight: pl.Expr) -> pl.Expr:
         """Return the sentence of the criterion at this index, equal to `scoring.explanation`.
 
-        Rows without a weight (`has_weight`) have none. Each distinct combination of what the sentence
-        depends on is put into words once.
+        Rows without a weight (`has_weight`) have none. Each distinct combination of what the
+        sentence depends on is put into words once.
         """
         variants = self._list_variants(index)
         inputs = {

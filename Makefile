@@ -31,7 +31,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock tests/support/report_validators
 demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo/report.pdf
 	python scripts/demo.py
 
-test: setup-dev ## the suite; of tests that differ in database, language or size alone, one
+test: setup-dev ## the suite; of tests that differ in database, language or size alone, one; samples
 	TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal
 
 serve: setup ## keeps running and prints where to sign in; another port: PORT=8080 make serve

@@ -20,7 +20,7 @@ from api.cli import main
 from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules
 
-LOADED = load_catalogue().find_active("nociplastic")
+LOADED = load_catalogue().find_version("nociplastic@1.0.0")
 RULES = compile_column_rules(LOADED)
 GOOD = (
     "row_id,patient_reference,age_years,fatigue,pain_sites\na,P1,44,yes,neck|face\nb,P2,45,,none\n"

@@ -33,6 +33,7 @@ from api.store.store import Store
 from scoring.catalogue import Catalogue, load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
+gc.disable()  # until the tests are collected: what is read for that stays
 SLOW_DRAWING = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile(
     "normal",
@@ -80,9 +81,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """Let the garbage collector pass over what is there for the whole run."""
-    gc.collect()
+    """Collect garbage from here on, and pass over what is there for the whole run."""
     gc.freeze()
+    gc.enable()
 
 
 def name_without_alternatives(item: pytest.Item) -> str:

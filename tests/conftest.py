@@ -8,7 +8,7 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from starlette.testclient import TestClient
 from support import builders
 from support.builders import Clinic, build_fixture_settings, copy_empty_store
@@ -38,7 +38,12 @@ settings.register_profile(
 settings.register_profile(
     "deep", deadline=None, max_examples=2_000, database=None, suppress_health_check=SLOW_DRAWING
 )
-settings.register_profile("mutation", settings.get_profile("normal"), max_examples=10)
+settings.register_profile(
+    "mutation",
+    settings.get_profile("normal"),
+    max_examples=10,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
 
 

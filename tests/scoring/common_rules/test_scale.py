@@ -31,8 +31,10 @@ def describe_picture(sums, *, demands=None, parts=None):
             "picture": (picture, OTHER_PICTURE),
         }
     )
-    found = build_picture(LoadedRulebook(rulebook, SMALL.sha256), sums, {}, is_identified=True)
-    return found.ledgers, found.id == "asked"
+    mechanism_picture = build_picture(
+        LoadedRulebook(rulebook, SMALL.sha256), sums, {}, is_identified=True
+    )
+    return mechanism_picture.ledgers, mechanism_picture.id == "asked"
 
 
 @pytest.mark.parametrize(
@@ -57,8 +59,8 @@ def test_a_band_starts_at_its_edge_or_right_above_it(edge, start):
 )
 def test_a_band_is_given_where_its_needs_are_met(total, sky, shelter, if_unknown, band):
     sums = make_sums(sky=sky, total=total)
-    found = select_band(SMALL, sums, {"shelter": shelter}, if_unknown=if_unknown)
-    assert found.id == band
+    selected_band = select_band(SMALL, sums, {"shelter": shelter}, if_unknown=if_unknown)
+    assert selected_band.id == band
 
 
 @pytest.mark.parametrize(("sky", "band"), [(0, "some"), (1, "strong")])

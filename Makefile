@@ -57,7 +57,7 @@ check: setup-dev ## what must hold before anything else
 shuffled: setup-dev ## the suite ten times, each in another random order
 	for seed in 1 2 3 4 5 6 7 8 9 10; do TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
-deep: full mutation fuzz kills attack forms validators spark ## the long runs
+deep: full mutation fuzz kills attack forms validators spark contract ## the long runs
 
 full: setup-dev ## the suite with every test on both databases, in every language and at every size
 	python -m pytest -n 3 --dist worksteal
@@ -123,6 +123,10 @@ drill: setup-dev ## a dump and a restore on a PostgreSQL of its own, as the docu
 .PHONY: docs
 docs: setup-dev ## the documentation site in build/site; fails on a broken link or a page without a place
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
+.PHONY: contract
+contract: setup-dev ## the description before three linters; clients by four generators do the main job
+	python scripts/contract.py
 
 .PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes

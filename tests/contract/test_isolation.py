@@ -163,6 +163,7 @@ WITHOUT_ID = {
     ("post", "/fhir/QuestionnaireResponse/$score"): "keeps nothing",
     ("post", "/fhir/QuestionnaireResponse/$extract"): "keeps nothing",
     ("post", "/fhir/QuestionnaireResponse"): "names",
+    ("post", "/fhir"): "names",
     ("get", "/fhir/QuestionnaireResponse"): "lists",
     ("get", "/fhir/Observation"): "lists",
     ("get", "/fhir/RiskAssessment"): "lists",

@@ -15,7 +15,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 class UploadColumns(NamedTuple):
-    """What a request says about the columns of its file. `mapping` is a stored_mapping one, or its name."""
+    """What a request says about the columns of its file. `mapping` is its id or its name."""
 
     mapping: str | None
     keep: tuple[str, ...]

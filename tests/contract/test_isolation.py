@@ -44,6 +44,8 @@ METHODS = [
     ("get", "/v1/batches/{batch}/reports/{reports}/zip"),
     ("post", "/v1/batches/{batch}/cancel"),
     ("delete", "/v1/batches/{batch}"),
+    ("get", "/v1/mappings/{mapping}"),
+    ("delete", "/v1/mappings/{mapping}"),
     ("delete", "/v1/patients/holds/{hold}"),
     ("post", "/v1/clients/approvals/{approval}"),
     ("post", "/v1/patients/approvals/{approval}"),

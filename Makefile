@@ -47,6 +47,7 @@ check: setup-dev ## what must hold before anything else
 	nociscreen rulebook check scoring/rulebooks/nociplastic/2.0.0.toml
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
+	python scripts/breaking_changes.py
 	python scripts/reference.py --check
 	python scripts/clinical_page.py --check
 	python scripts/safety_pages.py --check

@@ -54,6 +54,10 @@ HEADERS: dict[str, OpenApiObject] = {
         "description": 'The address of the next page, with `rel="next"`.',
         "schema": {"type": "string"},
     },
+    "Preference-Applied": {
+        "description": "The preference of `Prefer` that this answer follows (RFC 7240).",
+        "schema": {"type": "string"},
+    },
     "Idempotency-Replayed": {
         "description": "`true` if this is the stored answer to the same `Idempotency-Key`.",
         "schema": {"type": "string", "enum": ["true"]},
@@ -170,6 +174,8 @@ def _declare_headers(operation: OpenApiObject, *, has_etag: bool) -> None:
             has_etag or {"If-None-Match", "If-Match"} & parameters
         ):
             names.append("ETag")
+        if status.startswith("2") and {"Prefer", "prefer"} & parameters:
+            names.append("Preference-Applied")
         if status == "200" and operation["operationId"] in _LINKING:
             names.append("Link")
         references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}

@@ -10,9 +10,12 @@ from fastapi.openapi.utils import get_openapi
 from api.contract.conventions import complete_document, rename_versioned
 from api.contract.member_descriptions import describe_members
 from api.contract.operation_examples import OpenApiObject, attach_examples
+from api.contract.shared_components import share_components
 from api.fhir.http import outcome_responses
 from api.http.errors.error_responses import error_responses
 from api.problems import ProblemBody
+from api.screenings.models import ShortScreening
+from schemas.assessments.short_assessment import ShortAssessment
 
 TOKEN_SCHEME = {
     "type": "http",
@@ -53,6 +56,7 @@ RATE_LIMIT_HEADERS = {
         "example": '"client";r=5999;t=1, "organisation";r=29999;t=1',
     },
 }
+_REFERENCE = "#/components/schemas/{model}"
 
 
 def build_openapi(app: FastAPI) -> OpenApiObject:
@@ -72,10 +76,11 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
         "api_key": API_KEY_SCHEME,
         "ehr": EHR_SCHEME,
     }
-    problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
-    components["schemas"].update(problem.pop("$defs"))
     components["headers"] = dict(RATE_LIMIT_HEADERS)
-    components["schemas"][ProblemBody.__name__] = problem
+    for model in (ProblemBody, ShortAssessment, ShortScreening):
+        schema = model.model_json_schema(ref_template=_REFERENCE, mode="serialization")
+        components["schemas"].update(schema.pop("$defs", {}))
+        components["schemas"][model.__name__] = schema
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     for path, methods in document["paths"].items():
@@ -85,6 +90,7 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
             attach_examples(app, operation)
     complete_document(document)
     describe_members(components["schemas"])
+    share_components(document)
     return rename_versioned(document)
 
 

@@ -3,12 +3,12 @@
 import json
 from collections import Counter
 from importlib.metadata import version
-from pathlib import Path
 
 import pytest
 from jsonschema import Draft202012Validator
 from support.builders import build_store_settings, clinic
 from support.callers import bearing, calling
+from support.contract_document import CONTRACT_FOLDER, EXPANDED, read_contract
 from support.interop.hospital_issuers import Hospital
 from support.path_resources import addressed, fill_body, things_of
 
@@ -18,9 +18,8 @@ from api.http.bodies.request_body import FORM_MEDIA_TYPE
 from api.main import create_app
 from api.security.scopes import SCOPES
 
-FOLDER = Path(__file__).parents[2] / "openapi"
-DOCUMENT = json.loads((FOLDER / "openapi.json").read_text())
-REQUESTS = sorted((FOLDER / "examples").glob("*.request.json"))
+DOCUMENT = EXPANDED
+REQUESTS = sorted((CONTRACT_FOLDER / "examples").glob("*.request.json"))
 OPERATIONS = [
     (method, path, operation)
     for path, methods in DOCUMENT["paths"].items()
@@ -110,11 +109,11 @@ def name(operation) -> str:
 
 
 def test_the_committed_contract_is_what_the_code_says():
-    assert find_outdated_files(FOLDER) == []
+    assert find_outdated_files(CONTRACT_FOLDER) == []
 
 
 def test_the_served_document_is_the_committed_one(client):
-    assert client.get("/openapi.json").json() == DOCUMENT
+    assert client.get("/openapi.json").json() == read_contract()
 
 
 def test_no_two_operations_share_an_id():

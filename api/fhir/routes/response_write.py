@@ -1,7 +1,6 @@
 """Routes that score, store and correct QuestionnaireResponses."""
 
 import json
-import re
 from typing import Any
 
 from fastapi import APIRouter, Response
@@ -42,6 +41,7 @@ from api.fhir.writing.responses import (
     prepare_update,
 )
 from api.http.errors.error_responses import BODY_ERRORS
+from api.http.preferences import PREFERENCE_APPLIED, read_return_preference
 from api.store.errors import ConflictError
 
 router = APIRouter(
@@ -57,7 +57,6 @@ patch_router = APIRouter(
     dependencies=[RequireJson],
 )
 _PRESERVED_HEADERS = ("location", "idempotency-replayed")
-_RETURN = re.compile(r"\breturn\s*=\s*\"?(minimal|representation|OperationOutcome)\b")
 
 
 @router.post(
@@ -184,12 +183,14 @@ def _apply_preference(
 ) -> Response:
     """Return the response in the form that `Prefer` names; by default with the resource."""
     resource: dict[str, Any] = json.loads(bytes(response.body))
-    preference = _RETURN.search(prefer or "")
+    preference = read_return_preference(prefer)
     headers = {
         name: response.headers[name] for name in _PRESERVED_HEADERS if name in response.headers
     }
     headers |= build_version_headers(resource)
-    match preference[1] if preference else None:
+    if preference is not None:
+        headers[PREFERENCE_APPLIED] = f"return={preference}"
+    match preference:
         case "minimal":
             return Response(status_code=response.status_code, headers=headers)
         case "OperationOutcome":

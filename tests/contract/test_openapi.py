@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from functools import cache
+from importlib.metadata import version
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -38,7 +39,8 @@ OF_RULEBOOKS = (
 )
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
          "definition": "QuestionnaireResponse-score", "code": "invalid_request",
-         "service": "nociplastic", "code_list": "phq4-band", "part": "band"}  # fmt: skip
+         "service": "nociplastic", "code_list": "phq4-band", "part": "band",
+         "device": f"nociscreen-{version('nociscreen')}"}  # fmt: skip
 BINARY = {
     "application/pdf",
     "application/vnd.apache.parquet",

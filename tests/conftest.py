@@ -14,7 +14,7 @@ import structlog
 import typer.main
 import typer.testing
 from anyio.from_thread import start_blocking_portal
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from starlette.testclient import TestClient
 from support import builders
 from support.builders import Clinic, build_fixture_settings, copy_empty_store
@@ -47,7 +47,12 @@ settings.register_profile("sample", settings.get_profile("normal"), max_examples
 settings.register_profile(
     "deep", deadline=None, max_examples=2_000, database=None, suppress_health_check=SLOW_DRAWING
 )
-settings.register_profile("mutation", settings.get_profile("normal"), max_examples=10)
+settings.register_profile(
+    "mutation",
+    settings.get_profile("normal"),
+    max_examples=10,
+    phases=(Phase.explicit, Phase.generate),
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sample" if IS_SAMPLE else "normal"))
 structlog.configure(
     processors=[

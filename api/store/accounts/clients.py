@@ -104,6 +104,8 @@ def update_client(work: Transaction, client_id: str, changes: Mapping[str, Any])
         work.withdraw("client", client_id)
     if not set(before.scopes) <= set(updated.scopes):
         work.withdraw("client_scopes", " ".join((client_id, *updated.scopes)))
+    if updated.requests_per_minute != before.requests_per_minute:
+        work.withdraw("client_limit", f"{client_id} {updated.requests_per_minute or ''}")
     return updated
 
 

@@ -213,15 +213,6 @@ def test_every_guarded_operation_takes_a_token_of_one_scope_or_an_api_key():
     assert [item[2]["security"] for item in of_ehrs] == [[{"ehr": []}]] * len(of_ehrs)
     bundles = [item for item in guarded if item[1] == "/fhir"]  # each entry has its own scope
     assert [item[2]["security"] for item in bundles] == [[{"token": []}, {"api_key": []}]]
-<<<<<<< HEAD
-    scoped_operations = {
-        name(item): item[2]["security"] for item in guarded if item not in [*of_ehrs, *bundles]
-    }
-    assert len(scoped_operations) > 90
-    assert [
-        operation
-        for operation, security in scoped_operations.items()
-=======
     securities = {
         name(item): item[2]["security"] for item in guarded if item not in [*of_ehrs, *bundles]
     }
@@ -229,7 +220,6 @@ def test_every_guarded_operation_takes_a_token_of_one_scope_or_an_api_key():
     assert [
         operation
         for operation, security in securities.items()
->>>>>>> main
         if security not in [[{"token": [scope]}, {"api_key": []}] for scope in SCOPES]
     ] == []
 

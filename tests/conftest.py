@@ -4,7 +4,7 @@ import gc
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
 from zlib import crc32
@@ -33,7 +33,6 @@ from api.store.store import Store
 from scoring.catalogue import Catalogue, load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
-gc.disable()  # until the tests are collected: what is read for that stays
 SLOW_DRAWING = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 settings.register_profile(
     "normal",
@@ -85,10 +84,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item in chosen_tests]
 
 
-def pytest_collection_finish() -> None:
-    """Collect garbage from here on, and pass over what is there for the whole run."""
-    gc.freeze()
-    gc.enable()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are collected, and later pass over what was there then."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def name_without_alternatives(item: pytest.Item) -> str:

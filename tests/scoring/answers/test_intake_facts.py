@@ -73,7 +73,9 @@ def test_options_stand_in_questionnaire_order():
 
 
 def test_an_unknown_question_is_refused():
-    with pytest.raises(UnknownQuestionError):
+    with pytest.raises(
+        UnknownQuestionError, match=r"^weather@2\.0\.0 has no question with this id$"
+    ):
         SMALL.read_answers({"snow": True})
 
 

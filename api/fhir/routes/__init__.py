@@ -2,6 +2,7 @@
 
 from api.fhir.routes import (
     audit,
+    bundles,
     definitions,
     documents,
     operations,
@@ -12,6 +13,7 @@ from api.fhir.routes import (
 )
 
 ROUTERS = (
+    bundles.router,
     definitions.router,
     terminology.router,
     operations.scoring_router,
@@ -19,6 +21,7 @@ ROUTERS = (
     operations.report_router,
     response_read.router,
     response_write.router,
+    response_write.patch_router,
     results.router,
     documents.router,
     audit.router,

@@ -35,9 +35,12 @@ from api.fhir.resources.capability_statement import (
 from api.fhir.resources.questionnaire import build_questionnaire
 from api.fhir.search import send_page
 from api.fhir.search_routing import add_search_routes
+from api.http.public_route import PublicRoute
 from api.problems import Problem
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
+router = APIRouter(
+    prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
+)
 RELEASED_ON = "2026-11-24"
 _SEARCH_PARAMETERS = frozenset({"_id", "url", "version", "status", "_count", "_page", "_format"})
 

@@ -5,6 +5,8 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# compiled once, not by every process that a test starts, whatever the shell says
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms validators spark bench attack endurance openapi rulebooks lock clean
 
@@ -60,15 +62,13 @@ deep: full mutation fuzz kills attack forms validators spark contract ## the lon
 full: setup-dev ## the suite with every test on both databases, in every language and at every size
 	python -m pytest -n 3 --dist worksteal
 
-mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
+mutation: setup-dev ## mutants of scoring/ that no test kills, with what each changes
 	rm -rf mutants
-	HYPOTHESIS_PROFILE=mutation python scripts/mutation.py scoring run
-	python scripts/mutation.py scoring results
+	POLARS_MAX_THREADS=1 HYPOTHESIS_PROFILE=mutation python scripts/mutation.py scoring
 
-mutation-edge: setup-dev ## the same for what the network reaches: hours, so it is no part of `make deep`
+mutation-edge: setup-dev ## the same for what the network reaches; no part of `make deep`
 	rm -rf mutants
-	HYPOTHESIS_PROFILE=mutation python scripts/mutation.py edge run
-	python scripts/mutation.py edge results
+	TEST_SAMPLE=1 POLARS_MAX_THREADS=1 HYPOTHESIS_PROFILE=mutation python scripts/mutation.py edge
 
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py tests/scoring/second_rules tests/scoring/columns/test_agreement.py

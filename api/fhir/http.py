@@ -24,6 +24,7 @@ _BODY_MEDIA = BodyMediaType(
 )
 _OFFERED_MEDIA_TYPES = (f"{FHIR_JSON}; fhirVersion=4.0",)
 _ALIASES = dict.fromkeys(("application/json", "text/json", "application/json+fhir"), FHIR_JSON)
+_BUNDLE_SIZE_FACTOR = 8
 _HEADERS_TOO_LARGE = 431  # a plain problem: sent before the path is known
 _FHIR_VERSION = r"; ?fhirVersion=4\.0"
 _FORMATS = ("json", "application/json", "application/fhir+json")
@@ -44,6 +45,11 @@ _OUTCOME: dict[str, Any] = {
 def guarded_fhir_route(scope: str) -> type[APIRoute]:
     """Return a class of FHIR routes that require this scope."""
     return require_scope(scope, _BODY_MEDIA)
+
+
+def guarded_bundle_route() -> type[APIRoute]:
+    """Return a class of FHIR routes whose bundles are authorised entry by entry."""
+    return require_scope(None, _BODY_MEDIA, _BUNDLE_SIZE_FACTOR)
 
 
 def outcome_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

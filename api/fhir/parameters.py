@@ -12,6 +12,7 @@ from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnai
 from api.fhir.resources.capability_statement import SCORE_OPERATION_ID
 from api.fhir.resources.document_reference import ReportType
 from api.fhir.resources.terminology import CodeList, list_code_lists
+from api.fhir.writing.responses import Publication
 from api.problems import Problem
 from schemas.text import READABLE
 
@@ -87,6 +88,15 @@ ResourceBody = Annotated[
             "properties": {"resourceType": {"type": "string"}},
         },
         description="A resource that answers one of the published questionnaires.",
+    ),
+]
+
+BundleBody = Annotated[
+    dict[str, Any],
+    Body(
+        media_type=FHIR_JSON,
+        json_schema_extra={"required": ["resourceType", "type"]},
+        description="A Bundle of type `batch` or `transaction` with at most 100 entries.",
     ),
 ]
 
@@ -171,5 +181,12 @@ async def _list_code_lists(rulebooks: CatalogueDep, urls: CanonicalUrlsDep) -> l
     return list_code_lists(rulebooks, urls)
 
 
+async def _publication(
+    all_forms: "FormsDep", rulebooks: CatalogueDep, urls: CanonicalUrlsDep
+) -> Publication:
+    return Publication(all_forms, rulebooks, urls)
+
+
+PublicationDep = Annotated[Publication, Depends(_publication)]
 CodeListsDep = Annotated[list[CodeList], Depends(_list_code_lists)]
 FormsDep = Annotated[list[QuestionnaireForm], Depends(_list_forms)]

@@ -17,6 +17,7 @@ from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
 SourceColumn = Annotated[str, Field(min_length=1, max_length=1000)]
+IGNORED = "ignored"
 DateFormat = Annotated[str, Field(min_length=2, max_length=60)]
 
 
@@ -106,7 +107,7 @@ class ImportMapping(FrozenModel):
     @property
     def column_uses(self) -> dict[str, str]:
         """The use made of each column that the mapping contains."""
-        uses = dict.fromkeys(self.ignore, "ignored") | dict.fromkeys(self.keep, "returned")
+        uses = dict.fromkeys(self.ignore, IGNORED) | dict.fromkeys(self.keep, "returned")
         for question in self.question:
             uses |= dict.fromkeys(question.column_names, f"answers {question.id}")
         if self.patient is not None:

@@ -107,6 +107,7 @@ def build_capability_statement(urls: CanonicalUrls, version: str, date: str) -> 
             {
                 "mode": "server",
                 "security": security,
+                "interaction": [{"code": "batch"}, {"code": "transaction"}],
                 "resource": [_build_resource(capability) for capability in list_capabilities(urls)],
             }
         ],

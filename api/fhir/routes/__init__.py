@@ -2,6 +2,7 @@
 
 from api.fhir.routes import (
     audit,
+    bundles,
     definitions,
     documents,
     operations,
@@ -12,6 +13,7 @@ from api.fhir.routes import (
 )
 
 ROUTERS = (
+    bundles.router,
     definitions.router,
     terminology.router,
     operations.scoring_router,

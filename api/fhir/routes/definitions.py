@@ -2,9 +2,9 @@
 
 from importlib.metadata import version as find_package_version
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
-from api.auth.route_guard import check_query
+from api.fhir.elements import Resource
 from api.fhir.http import (
     NOT_MODIFIED,
     RequireJson,
@@ -33,7 +33,7 @@ from api.fhir.resources.capability_statement import (
     build_score_definition,
 )
 from api.fhir.resources.questionnaire import build_questionnaire
-from api.fhir.search import send_page
+from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
 from api.http.public_route import PublicRoute
 from api.problems import Problem
@@ -42,11 +42,6 @@ router = APIRouter(
     prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
 )
 RELEASED_ON = "2026-11-24"
-_SEARCH_PARAMETERS = frozenset({"_id", "url", "version", "status", "_count", "_page", "_format"})
-
-
-async def _check_parameters(request: Request) -> None:
-    check_query(request, _SEARCH_PARAMETERS)
 
 
 @router.get(
@@ -83,7 +78,6 @@ def read_operation_definition(definition: OperationId, urls: CanonicalUrlsDep) -
     "questionnaires",
     scope=None,
     summary="Search questionnaires",
-    dependencies=[Depends(_check_parameters)],
 )
 def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     all_forms: FormsDep,
@@ -97,8 +91,6 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
     after: PagePosition = 0,
 ) -> Response:
     """Search the questionnaires: one per rulebook version for clinicians, and one for patients."""
-    options = {"_id": name, "url": url, "version": version, "status": status, "_count": count}
-    parameters = {key: value for key, value in options.items() if value is not None}
     matching = [
         form
         for form in all_forms
@@ -107,10 +99,9 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
         and version in (None, form.entry.version)
         and status in (None, form.entry.status)
     ]
-    end = after + count
-    page = [build_questionnaire(form) for form in matching[after:end]]
-    next_parameters = parameters | {"_page": end} if matching[end:] else None
-    return send_page(page, urls, "Questionnaire", parameters | {"_page": after}, next_parameters)
+    parameters: dict[str, str | int | None] = {"_id": name, "url": url, "version": version}
+    parameters |= {"status": status, "_count": count, "_page": after}
+    return send_matching(matching, build_questionnaire, urls, "Questionnaire", parameters)
 
 
 @router.get(
@@ -124,7 +115,8 @@ def read_questionnaire(
     form: FormId, all_forms: FormsDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Return the questions; the clinicians' form also shows the weight of each answer."""
-    return _send_newest([item for item in all_forms if item.id == form], if_none_match)
+    resource = _build_newest([item for item in all_forms if item.id == form])
+    return send_resource(resource, if_none_match=if_none_match)
 
 
 @router.get(
@@ -137,15 +129,17 @@ def read_questionnaire(
 def read_questionnaire_version(
     form: FormId, version: FormVersion, all_forms: FormsDep, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Return one version. Versions never change."""
-    return _send_newest(
-        [item for item in all_forms if (item.id, item.entry.version) == (form, version)],
-        if_none_match,
-    )
+    """Return one version, by its version alone or by the `versionId` of its content."""
+    number, _, content = version.partition("-")
+    candidates = [item for item in all_forms if (item.id, item.entry.version) == (form, number)]
+    resource = _build_newest(candidates)
+    if content and resource["meta"]["versionId"] != version:
+        raise Problem("not_found")
+    return send_resource(resource, if_none_match=if_none_match)
 
 
-def _send_newest(candidates: list[QuestionnaireForm], if_none_match: str | None) -> Response:
+def _build_newest(candidates: list[QuestionnaireForm]) -> Resource:
     form = find_newest_form(candidates)
     if form is None:
         raise Problem("not_found")
-    return send_resource(build_questionnaire(form), if_none_match=if_none_match)
+    return build_questionnaire(form)

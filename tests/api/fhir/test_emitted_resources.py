@@ -452,6 +452,13 @@ class TestCapabilities:
         assert (definition["url"], definition["code"]) == (own, "score")
         assert caller.get("/fhir/OperationDefinition/another").status_code == 404
 
+    def test_interactions_of_the_whole_system(self, caller, claims):
+        (rest,) = claims["rest"]
+        assert [it["code"] for it in rest["interaction"]] == ["batch", "transaction"]
+        for kind in ("batch", "transaction"):
+            answer = caller.post("/fhir", json={"resourceType": "Bundle", "type": kind})
+            assert (answer.status_code, answer.json()["type"]) == (200, f"{kind}-response")
+
     def test_conditional_create_and_no_update_that_creates(self, claims):
         (responses,) = (capability for capability in claims["rest"][0]["resource"]
                         if capability["type"] == "QuestionnaireResponse")  # fmt: skip
@@ -612,7 +619,7 @@ class TestErrors:
         large = {"Content-Length": str(10**9), "Content-Type": "application/json"}
         for answer, status, code in [
             (anonymous.get(HERE), 401, "login"),
-            (anonymous.get("/fhir"), 404, "not-supported"),
+            (anonymous.get("/fhir"), 405, "not-supported"),
             (caller.get("/fhir/Patient/1"), 404, "not-supported"),
             (caller.delete(HERE), 405, "not-supported"),
             (caller.post(HERE, content=b"{}", headers=large), 413, "too-long"),

@@ -136,6 +136,10 @@ supply: setup-dev ## no secret in the repository; two builds of the wheel equal 
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py
 
+.PHONY: walks
+walks: setup-dev ## the four tutorials, timed: commands and seconds of each
+	python scripts/walks.py
+
 .PHONY: image-steps
 image-steps: ## the steps of deploy/Dockerfile in a clean folder, without Docker; then a report by what they made
 	$(PYTHON) scripts/image_steps.py

@@ -32,6 +32,7 @@ _TABLE_TYPES: dict[str, InputFormat] = {
     "application/vnd.ms-excel": "xls",
     "application/vnd.oasis.opendocument.spreadsheet": "ods",
     "application/vnd.apache.arrow.file": "feather",
+    "application/json": "json",
 }
 RETRY_AFTER_SECONDS = "2"
 """Seconds after which a client may ask for the progress again (`Retry-After`)."""
@@ -52,8 +53,8 @@ def parse_upload_format(request: Request) -> InputFormat:
         raise Problem(
             "unsupported_media_type",
             "Send text/csv (UTF-8, or another charset named in the type), application/x-ndjson, "
-            "application/vnd.apache.parquet, an Arrow file, or a workbook of Excel or OpenDocument "
-            "under its own type, without content encoding.",
+            "application/json (an array), application/vnd.apache.parquet, an Arrow file, or a "
+            "workbook of Excel or OpenDocument under its own type, without content encoding.",
         )
     return file_format
 

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from functools import cache
+from importlib.metadata import version
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -38,7 +39,8 @@ OF_RULEBOOKS = (
 )
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
          "definition": "QuestionnaireResponse-score", "code": "invalid_request",
-         "service": "nociplastic", "code_list": "phq4-band", "part": "band"}  # fmt: skip
+         "service": "nociplastic", "code_list": "phq4-band", "part": "band",
+         "device": f"nociscreen-{version('nociscreen')}"}  # fmt: skip
 BINARY = {
     "application/pdf",
     "application/vnd.apache.parquet",
@@ -211,13 +213,13 @@ def test_every_guarded_operation_takes_a_token_of_one_scope_or_an_api_key():
     assert [item[2]["security"] for item in of_ehrs] == [[{"ehr": []}]] * len(of_ehrs)
     bundles = [item for item in guarded if item[1] == "/fhir"]  # each entry has its own scope
     assert [item[2]["security"] for item in bundles] == [[{"token": []}, {"api_key": []}]]
-    others = {
+    securities = {
         name(item): item[2]["security"] for item in guarded if item not in [*of_ehrs, *bundles]
     }
-    assert len(others) > 90
+    assert len(securities) > 90
     assert [
         operation
-        for operation, security in others.items()
+        for operation, security in securities.items()
         if security not in [[{"token": [scope]}, {"api_key": []}] for scope in SCOPES]
     ] == []
 

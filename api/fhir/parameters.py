@@ -7,12 +7,12 @@ from fastapi import Body, Depends, Header, Path, Query
 from pydantic import AfterValidator
 
 from api.dependencies import CatalogueDep, SettingsDep
+from api.fhir.definitions.capability_statement import SCORE_OPERATION_ID
+from api.fhir.definitions.device import build_device_id
+from api.fhir.definitions.terminology import CodeList, list_code_lists
 from api.fhir.elements import FHIR_JSON, ID_PATTERN, JSON_PATCH, CanonicalUrls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
-from api.fhir.resources.capability_statement import SCORE_OPERATION_ID
-from api.fhir.resources.device import build_device_id
 from api.fhir.resources.document_reference import ReportType
-from api.fhir.resources.terminology import CodeList, list_code_lists
 from api.fhir.writing.responses import Publication
 from api.problems import Problem
 from api.store.screenings.screenings import SOFTWARE_VERSION
@@ -101,6 +101,14 @@ ResourceBody = Annotated[
     ),
 ]
 
+ParametersBody = Annotated[
+    dict[str, Any],
+    Body(
+        media_type=FHIR_JSON,
+        json_schema_extra={"required": ["resourceType"]},
+        description="Parameters with the patient as `subject` (`valueReference`).",
+    ),
+]
 PatchBody = Annotated[
     list[dict[str, Any]],
     Body(media_type=JSON_PATCH, description="The operations of RFC 6902, at most 50."),

@@ -22,7 +22,7 @@ from api.batch_scoring.checkpoints import (
     read_files,
     sync_folder,
 )
-from api.batch_scoring.chunk_scorer import score_frame
+from api.batch_scoring.chunk_scorer import build_empty_results, score_frame
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.compression import compress_member
 from api.batch_scoring.counts.row_keys import encode_row_keys
@@ -43,13 +43,17 @@ from api.batch_scoring.input_files import (
 from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.read_ahead import read_ahead, write_behind
 from api.batch_scoring.readers.base import ParsedRows
+from api.batch_scoring.readers.partitions import add_partitions, list_partition_columns
 from api.batch_scoring.writers import encode_csv, encode_ipc, encode_ndjson, merge_into_parquet
 from schemas.batches.batch import SOURCE_FILE_COLUMN, SOURCE_LINE_COLUMN, BatchSummary
 from scoring.columns import ColumnRules
 
 
 class BatchRun(NamedTuple):
-    """The options of a run: a file, a pattern or `-` as input, a file or `-` as output."""
+    """The options of a run: a file, a pattern or `-` as input, a file or `-` as output.
+
+    `partition_columns` are those that the folders of its input name.
+    """
 
     source: str
     output: str
@@ -60,6 +64,12 @@ class BatchRun(NamedTuple):
     output_format: str | None = None
     read_options: ReadOptions = ReadOptions()
     resume: bool = False
+    partition_columns: tuple[str, ...] = ()
+
+    @property
+    def keep(self) -> tuple[str, ...]:
+        """The columns to return with the results."""
+        return (*self.names.keep, *self.partition_columns)
 
 
 class RunProgress(NamedTuple):
@@ -80,6 +90,10 @@ def run_batch(
     if batch.source == STANDARD_STREAM and batch.resume:
         raise UnusableInputError("--resume is not possible with standard input")
     inputs = find_input_files(batch.source, batch.input_format)
+    columns = list_partition_columns(
+        [file.partitions for file in inputs], batch.rules.loaded, batch.names.keep
+    )
+    batch = batch._replace(partition_columns=columns)
     refuse_same_files([file.name for file in inputs], [batch.output])
     output = detect_output_format(batch.output, batch.output_format)
     if batch.output == STANDARD_STREAM and output.format == "parquet":
@@ -188,9 +202,11 @@ def _score_piece(
     earlier: list[PartSummary],
 ) -> tuple[PartSummary, Callable[[], FinishedPart]]:
     """Return the summary of a piece, and a function that encodes its results."""
-    file, loaded, keep, is_first = piece.file, batch.rules.loaded, batch.names.keep, not earlier
+    file, loaded, keep, is_first = piece.file, batch.rules.loaded, batch.keep, not earlier
     chunk = score_frame(
-        batch.names.missing.empty_cells(rows.frame, loaded.questions),
+        add_partitions(
+            batch.names.missing.empty_cells(rows.frame, loaded.questions), file.partitions
+        ),
         batch.rules,
         explain=batch.explain,
         keep=keep,
@@ -225,9 +241,7 @@ def _add_source(results: pl.DataFrame, file: InputFile, rows: ParsedRows) -> pl.
 
 def _empty_part(batch: BatchRun, output: FileFormat) -> FinishedPart:
     """Return the part and summary of inputs without a row."""
-    results = score_frame(
-        pl.DataFrame(), batch.rules, explain=batch.explain, keep=batch.names.keep
-    ).results.clear()
+    results = build_empty_results(batch.rules, explain=batch.explain, keep=batch.keep)
     summary = PartSummary(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
     return FinishedPart(_encode(results, output, first=True), summary)
 

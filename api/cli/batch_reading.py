@@ -51,12 +51,7 @@ def build_reading(
         mapping, loaded = load_mapping(columns.mapping, load_catalogue())
     except MappingError as error:
         raise UnusableInputError(f"{columns.mapping}: {error}") from None
-    mapping = mapping.model_copy(
-        update={
-            "keep": (*mapping.keep, *columns.keep),
-            "missing": (*mapping.missing, *columns.missing),
-        }
-    )
+    mapping = mapping.extend(columns.keep, columns.missing)
     names = MappedNames(loaded, mapping, ignore_unknown=columns.ignore_unknown)
     return names, loaded, add_file_options(options, mapping)
 

@@ -31,7 +31,14 @@ _FORMATS = ("json", "application/json", "application/fhir+json")
 _OUTCOME: dict[str, Any] = {
     "type": "object",
     "required": ["resourceType", "issue"],
-    "properties": {"resourceType": {"const": "OperationOutcome"}},
+    "properties": {
+        "resourceType": {"const": "OperationOutcome"},
+        "issue": {
+            "type": "array",
+            "description": "What went wrong, and where.",
+            "items": {"type": "object", "additionalProperties": True},
+        },
+    },
 }
 
 

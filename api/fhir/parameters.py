@@ -96,7 +96,10 @@ ResourceBody = Annotated[
     dict[str, Any],
     Body(
         media_type=FHIR_JSON,
-        json_schema_extra={"required": ["resourceType"]},
+        json_schema_extra={
+            "required": ["resourceType"],
+            "properties": {"resourceType": {"type": "string"}},
+        },
         description="A resource that answers one of the published questionnaires.",
     ),
 ]

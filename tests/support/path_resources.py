@@ -15,6 +15,17 @@ from api.store.deliveries import allowed_hosts
 
 KEY_SET = {"url": "https://ehr.example/jwks.json"}
 SYSTEM = "urn:oid:1.2.3"
+MAPPING = {
+    "name": "own",
+    "toml": """source = "own"
+rulebook = "phq4@1.0.0"
+patient = "number"
+row = "number"
+[[question]]
+id = "phq4_nervous"
+column = "nervous"
+""",
+}
 UNKNOWN = {
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
     "batch": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -27,6 +38,7 @@ UNKNOWN = {
     "key": "00000000deaddead",
     "kid": "of-nobody",
     "link": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "mapping": "of-nobody@1",
     "destination": "d-6f6f6f6f-0000-4000-8000-00000000dead",
     "delivery": "6f6f6f6f-0000-4000-8000-00000000dead",
 }
@@ -39,7 +51,9 @@ NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1", "form": "phq4"}
 """What stands in a path and is no thing of anybody."""
 
 
-def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
+def things_of(  # noqa: C901 - one case for each kind of thing
+    client: TestClient, path: str = "/v1/batches"
+) -> dict[str, str]:
     """New things that this caller made, by the parameter that names each.
 
     A path with parameters gets the things that it names and those that belong to them; a path
@@ -50,6 +64,8 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     things: dict[str, str] = {}
     if "/batches" in path:
         things |= _batch(client)
+    if "mappings/{" in path:
+        return {"mapping": create_resource(client, "/v1/mappings", MAPPING)["id"]}
     if "client" in wanted_names:
         things |= _client(client)
     if wanted_names & {"screening", "delivery"}:

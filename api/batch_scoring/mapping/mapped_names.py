@@ -18,8 +18,9 @@ class MappedNames(ColumnNames):
         *,
         ignore_unknown: bool = False,
         reads_ignored: bool = False,
+        may_quote: bool = True,
     ) -> None:
-        super().__init__(loaded, keep=mapping.keep, may_quote=True)
+        super().__init__(loaded, keep=mapping.keep, may_quote=may_quote)
         self.questions = {}
         self.ignore_unknown = ignore_unknown or mapping.ignore_rest
         self._reads_ignored = reads_ignored
@@ -37,7 +38,7 @@ class MappedNames(ColumnNames):
         header and no patient's row.
         """
         faults = [f"column {name!r} is not in the file" for name in self.uses if name not in header]
-        may_quote = any(map(self.is_known, header))
+        may_quote = self._may_quote and any(map(self.is_known, header))
         if not self.ignore_unknown:
             faults += [
                 f"column {repr(name) if may_quote else place} is not in the mapping: map it, or "

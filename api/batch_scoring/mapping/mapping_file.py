@@ -4,6 +4,7 @@ MappingError    the author of the mapping must act; each line says where and wha
 """
 
 import tomllib
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -97,6 +98,11 @@ class ImportMapping(FrozenModel):
     encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] = "utf-8"
     question: Many[QuestionMap] = Field(min_length=1)
 
+    def extend(self, keep: Sequence[str], missing: Sequence[str]) -> "ImportMapping":
+        """Return the mapping with further columns to return and words for no answer."""
+        update = {"keep": (*self.keep, *keep), "missing": (*self.missing, *missing)}
+        return self.model_copy(update=update)
+
     @property
     def row_columns(self) -> tuple[str, ...]:
         """The columns that identify a row."""
@@ -124,11 +130,20 @@ def load_mapping(file: Path, rulebooks: Catalogue) -> tuple[ImportMapping, Loade
     Raises MappingError.
     """
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MappingError(f"the file is not UTF-8 TOML: {error}") from None
+    return parse_mapping(text, rulebooks)
+
+
+def parse_mapping(text: str, rulebooks: Catalogue) -> tuple[ImportMapping, LoadedRulebook]:
+    """Return the mapping in a text, and its rulebook, which may be retired. Raises MappingError."""
+    try:
+        table = tomllib.loads(text)
         mapping = ImportMapping.model_validate(table)
         loaded = rulebooks.find_released(mapping.rulebook)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(f"the file is not UTF-8 TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise MappingError(f"the mapping is not UTF-8 TOML: {error}") from None
     except ValidationError as error:
         raise MappingError("\n".join(map(_describe, error.errors()))) from None
     except UnknownRulebookError:

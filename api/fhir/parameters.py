@@ -43,7 +43,14 @@ VersionNumber = Annotated[
     str, Path(alias="number", examples=["1"]), _require_pattern(r"[1-9][0-9]{0,8}")
 ]
 FormId = Annotated[str, Path(examples=["nociplastic"])]
-DeviceId = Annotated[str, Path(alias="device", examples=[build_device_id(SOFTWARE_VERSION)])]
+DeviceId = Annotated[
+    str,
+    Path(
+        alias="device",
+        description="`nociscreen-` and the version of the service.",
+        examples=[build_device_id(SOFTWARE_VERSION)],
+    ),
+]
 CodeListId = Annotated[str, Path(examples=["phq4-band"])]
 CodeListInstrument = Annotated[str, Path(examples=["phq4"])]
 CodeListPart = Annotated[str, Path(examples=["band"])]
@@ -73,16 +80,15 @@ IfNoneExist = Annotated[
         examples=["identifier=urn:oid:1.2.3.4|response-1"],
     ),
 ]
-IdentifierCondition = Annotated[
-    str,
-    Query(
-        alias="identifier",
-        max_length=400,
-        pattern=r"^[^|]*\|?[^|]+$",
-        description="`system|value`, the same as in the response.",
-        examples=["urn:oid:1.2.3.4|response-1"],
-    ),
-]
+_IDENTIFIER = Query(
+    alias="identifier",
+    max_length=400,
+    pattern=r"^[^|]*\|?[^|]+$",
+    description="`system|value`, the same as in the response.",
+    examples=["urn:oid:1.2.3.4|response-1"],
+)
+IdentifierCondition = Annotated[str, _IDENTIFIER]
+OptionalIdentifierCondition = Annotated[str | None, _IDENTIFIER]
 Prefer = Annotated[
     str | None,
     Header(

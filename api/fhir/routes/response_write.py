@@ -21,6 +21,7 @@ from api.fhir.parameters import (
     IdentifierCondition,
     IfMatch,
     IfNoneExist,
+    OptionalIdentifierCondition,
     PatchBody,
     Prefer,
     PublicationDep,
@@ -78,7 +79,7 @@ def create_response(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     publication: PublicationDep,
     idempotent_request: IdempotentRequestDep,
     if_none_exist: IfNoneExist = None,
-    identifier: IdentifierCondition | None = None,
+    identifier: OptionalIdentifierCondition = None,
     prefer: Prefer = None,
 ) -> Response:
     """Totals and weights computed by the client are ignored; each difference is a warning.

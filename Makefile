@@ -94,8 +94,9 @@ spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpa
 validators: setup-dev ## every example in every language, before the validators of PDF and CDA
 	TEST_EVERY_LANGUAGE=1 python -m pytest tests/reports/test_validators.py
 
-forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and scored here
+forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and scored here; 2,000 more, put as they were read
 	TEST_FORMS=1000 python -m pytest tests/api/fhir/test_lhc_forms.py
+	TEST_EMITTED=2000 python -m pytest tests/api/fhir/test_emit_then_accept.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run

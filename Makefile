@@ -91,6 +91,16 @@ spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpa
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
 	TEST_SPARK=1 python -m pytest tests/scoring/columns/test_arrow.py
 
+engine: setup ## the scorer as a wheel of its own, built twice, and its recipes in an empty environment
+	$(BIN)/python scripts/engine_wheel.py build/engine
+	$(BIN)/python scripts/engine_wheel.py build/engine-again
+	cmp build/engine/*.whl build/engine-again/*.whl
+	$(PYTHON) -m venv --clear build/engine-environment
+	build/engine-environment/bin/python -m pip install --quiet --disable-pip-version-check build/engine/*.whl
+	build/engine-environment/bin/python -I -c "import nociscreen_engine"
+	build/engine-environment/bin/python -m pip install --quiet --disable-pip-version-check duckdb 'pandas<3' pyarrow
+	build/engine-environment/bin/python -I scripts/page_recipes.py docs/engine.md
+
 validators: setup-dev ## every example in every language, before the validators of PDF and CDA
 	TEST_EVERY_LANGUAGE=1 python -m pytest tests/reports/test_validators.py
 

@@ -20,7 +20,7 @@ from api.batch_scoring.checkpoints import (
     RunMismatchError,
     read_files,
 )
-from api.batch_scoring.chunk_scorer import score_frame
+from api.batch_scoring.chunk_scorer import build_empty_results, score_frame
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.counts.row_keys import encode_row_keys
 from api.batch_scoring.counts.run_summary import summarise_part, summarise_run
@@ -239,9 +239,7 @@ def _add_source(results: pl.DataFrame, file: InputFile, rows: ParsedRows) -> pl.
 
 def _empty_part(batch: BatchRun, output: FileFormat) -> FinishedPart:
     """Return the part and summary of inputs without a row."""
-    results = score_frame(
-        pl.DataFrame(), batch.rules, explain=batch.explain, keep=batch.keep
-    ).results.clear()
+    results = build_empty_results(batch.rules, explain=batch.explain, keep=batch.keep)
     summary = PartSummary(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
     return FinishedPart(encode_part(results, output, first=True), summary)
 

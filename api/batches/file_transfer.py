@@ -12,7 +12,7 @@ from api.batch_scoring.file_formats import BatchFormat, InputFormat
 from api.batch_scoring.readers.text_decoding import find_encoding
 from api.batch_scoring.result_stream import MEDIA_TYPES
 from api.http.bodies.request_body import build_size_problem
-from api.http.content_negotiation import build_format_problem, negotiate_media_type
+from api.http.content_negotiation import require_media_type
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import chunks as batch_chunks
@@ -93,11 +93,8 @@ async def _write_body(file: EncryptedTempFile, request: Request, limit: int) -> 
 def negotiate_format(accept: str | None) -> BatchFormat:
     """Return the format that `Accept` prefers; CSV if it accepts all. Raises Problem 406."""
     aliases = {alias: MEDIA_TYPES[file_format] for alias, file_format in _ACCEPTED_TYPES.items()}
-    media_type = negotiate_media_type(
-        accept, map(MEDIA_TYPES.__getitem__, OFFERED_FORMATS), aliases
-    )
-    if media_type is None:
-        raise build_format_problem(map(MEDIA_TYPES.__getitem__, OFFERED_FORMATS))
+    offered = [MEDIA_TYPES[file_format] for file_format in OFFERED_FORMATS]
+    media_type = require_media_type(accept, offered, aliases)
     return _ACCEPTED_TYPES[media_type]
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 OpenApiObject = dict[str, Any]
+_INTAKE = re.compile(r"(?:Storable)?Intake(?:ToRescore)?")
 _MIN_EXAMPLE_CHARACTERS = 300
 
 
@@ -52,6 +53,20 @@ def share_components(document: OpenApiObject) -> None:
         _add_examples(operation, example_names, examples)
     for candidates in (responses, parameters, examples):
         candidates.share(document["components"])
+
+
+def name_intakes(document: OpenApiObject) -> None:
+    """Move the unions of intakes to components, so that generated names do not count them."""
+    schemas = document["components"]["schemas"]
+    for _, operation in _list_operations(document):
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            is_list = "items" in content["schema"]
+            parent, key = (content["schema"], "items") if is_list else (content, "schema")
+            union = parent[key]
+            if union.get("discriminator", {}).get("propertyName") == "rulebook":
+                name = _INTAKE.findall(json.dumps(union["oneOf"][0]))[0]
+                schemas[name] = union | {"title": name}
+                parent[key] = {"$ref": f"#/components/schemas/{name}"}
 
 
 def _list_operations(document: OpenApiObject) -> Iterator[tuple[str, OpenApiObject]]:

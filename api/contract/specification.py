@@ -8,9 +8,9 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.contract.conventions import complete_document, rename_versioned
-from api.contract.member_descriptions import describe_members
+from api.contract.member_descriptions import describe_members, describe_parameters
 from api.contract.operation_examples import OpenApiObject, attach_examples
-from api.contract.shared_components import share_components
+from api.contract.shared_components import name_intakes, share_components
 from api.fhir.http import outcome_responses
 from api.http.errors.error_responses import error_responses
 from api.problems import ProblemBody
@@ -24,7 +24,8 @@ TOKEN_SCHEME = {
     "description": "An access token, signed with ES256 or ES384, that lives for at most 15 "
     "minutes. A client gets it at `POST /v1/oauth/token` by OAuth 2 client credentials: it "
     "authenticates with its secret, or with an assertion signed by its own key "
-    "(`private_key_jwt`). Each operation lists the scopes that it needs.",
+    "(`private_key_jwt`). Tokens are verified as RFC8725 advises. Each operation lists the scopes "
+    "that it needs.",
 }
 API_KEY_SCHEME = {
     "type": "apiKey",
@@ -38,8 +39,8 @@ EHR_SCHEME = {
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "A token of an EHR (CDS Hooks 2.0): signed with its own key, issued for the URL "
-    "that is called, valid for at most five minutes and for one use. The operator of the service "
-    "registers the EHR.",
+    "that is called, valid for at most five minutes and for one use, and verified as RFC8725 "
+    "advises. The operator of the service registers the EHR.",
 }
 
 RATE_LIMIT_HEADERS = {
@@ -90,6 +91,8 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
             attach_examples(app, operation)
     complete_document(document)
     describe_members(components["schemas"])
+    describe_parameters(document)
+    name_intakes(document)
     share_components(document)
     return rename_versioned(document)
 

@@ -55,11 +55,13 @@ def _shorten(total: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in total.items() if name != "meaning"}
 
 
-def send_minimal(body: FrozenModel, status: int = 200, **headers: str) -> Response:
+def send_minimal(
+    body: FrozenModel, status: int = 200, headers: dict[str, str] | None = None
+) -> Response:
     """Return a short answer, which says so."""
     return Response(
         body.model_dump_json(by_alias=True),
         status_code=status,
-        headers=headers | {PREFERENCE_APPLIED: "return=minimal"},
+        headers=(headers or {}) | {PREFERENCE_APPLIED: "return=minimal"},
         media_type=MINIMAL_MEDIA_TYPE,
     )

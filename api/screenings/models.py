@@ -144,7 +144,7 @@ def apply_preference(response: Response, prefer: str | None) -> Response:
         return response
     names = ("location", "idempotency-replayed")
     headers = {name: response.headers[name] for name in names if name in response.headers}
-    return send_minimal(shorten_screening(bytes(response.body)), response.status_code, **headers)
+    return send_minimal(shorten_screening(bytes(response.body)), response.status_code, headers)
 
 
 def screening_detail(screening: Screening) -> ScreeningDetail:

@@ -41,6 +41,15 @@ def test_every_member_of_every_model_is_described():
     assert [(model, name) for model, name, member in members if not member.get("description")] == []
 
 
+def test_every_parameter_is_described_and_every_union_of_intakes_has_a_name():
+    parameters = [
+        item for _, _, operation in OPERATIONS for item in operation.get("parameters", ())
+    ]
+    assert len(parameters) > 400
+    assert [item["name"] for item in parameters if not item.get("description")] == []
+    assert {"Intake", "StorableIntake", "IntakeToRescore"} <= SCHEMAS.keys()
+
+
 def test_every_response_declares_the_headers_that_it_is_sent_with():
     required = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After",
                 "201": "Location"}  # fmt: skip
@@ -56,7 +65,9 @@ def test_every_response_declares_the_headers_that_it_is_sent_with():
 
 def test_every_tag_is_declared_and_described():
     declared = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
-    assert {tag for _, _, operation in OPERATIONS for tag in operation["tags"]} == declared.keys()
+    webhooks = [operations["post"] for operations in DOCUMENT["webhooks"].values()]
+    operations = [operation for _, _, operation in OPERATIONS] + webhooks
+    assert {tag for operation in operations for tag in operation["tags"]} == declared.keys()
     assert all(declared.values())
     assert DOCUMENT["info"]["contact"]["name"]
     assert DOCUMENT["webhooks"]["screening"]["post"]["requestBody"]

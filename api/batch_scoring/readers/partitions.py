@@ -31,11 +31,11 @@ def list_partition_columns(
 ) -> tuple[str, ...]:
     """Return the columns of all files. Raises UnusableInputError for one that results have."""
     columns = tuple(dict.fromkeys(name for columns in partitions for name, _ in columns))
-    taken_names = {*OutputColumns(loaded).names_with_explanations, *loaded.questions, *keep}
-    clashes = [name for name in columns if name in taken_names]
-    if clashes:
+    names_in_use = {*OutputColumns(loaded).names_with_explanations, *loaded.questions, *keep}
+    clashing = [name for name in columns if name in names_in_use]
+    if clashing:
         raise UnusableInputError(
-            f"the folders name the column {join_names(clashes)}, which the results or questions "
+            f"the folders name the column {join_names(clashing)}, which the results or questions "
             "have; rename the folders"
         )
     return columns

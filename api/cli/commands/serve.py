@@ -76,6 +76,7 @@ def _serve(settings: "Settings", host: str, sockets: "list[socket]", number: int
     import gc
     from contextlib import ExitStack
 
+    gc.disable()  # until what a start creates is frozen below: it would be searched many times
     from api.cli.bootstrap import create_first_client
     from api.cli.deployment_warnings import list_deployment_warnings
     from api.cli.notification_sending import running_notifications
@@ -115,6 +116,7 @@ def _serve(settings: "Settings", host: str, sockets: "list[socket]", number: int
         catalogue, renderer = app.services.catalogue, app.services.renderer
         worker_context = WorkerContext(store, settings, catalogue, renderer)
         gc.freeze()
+        gc.enable()
         urls = CanonicalUrls(settings.public_url)
         sender = DeliverySender(store, settings, ComposeContext(catalogue, renderer, urls))
         port = sockets[0].getsockname()[1]

@@ -21,6 +21,7 @@ ROUTERS = (
     operations.report_router,
     response_read.router,
     response_write.router,
+    response_write.patch_router,
     results.router,
     documents.router,
     audit.router,

@@ -1,9 +1,8 @@
 """Public routes of definitions: capabilities, questionnaires and the `$score` operation."""
 
-from importlib.metadata import version as find_package_version
-
 from fastapi import APIRouter, Response
 
+from api.dependencies import CatalogueDep
 from api.fhir.elements import Resource
 from api.fhir.http import (
     NOT_MODIFIED,
@@ -14,6 +13,7 @@ from api.fhir.http import (
 )
 from api.fhir.parameters import (
     CanonicalUrlsDep,
+    DeviceId,
     FormId,
     FormIdFilter,
     FormsDep,
@@ -32,10 +32,12 @@ from api.fhir.resources.capability_statement import (
     build_capability_statement,
     build_score_definition,
 )
+from api.fhir.resources.device import build_device, build_device_id
 from api.fhir.resources.questionnaire import build_questionnaire
 from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
 from api.problems import Problem
+from api.store.screenings.screenings import SOFTWARE_VERSION
 
 router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
 RELEASED_ON = "2026-11-24"
@@ -50,9 +52,7 @@ RELEASED_ON = "2026-11-24"
 )
 def read_capabilities(urls: CanonicalUrlsDep) -> Response:
     """Return the CapabilityStatement: FHIR R4, JSON."""
-    return send_resource(
-        build_capability_statement(urls, find_package_version("nociscreen"), RELEASED_ON)
-    )
+    return send_resource(build_capability_statement(urls, SOFTWARE_VERSION, RELEASED_ON))
 
 
 @router.get(
@@ -66,7 +66,21 @@ def read_operation_definition(definition: OperationId, urls: CanonicalUrlsDep) -
     """Return the definition of `$score`, the only operation that no standard defines."""
     if definition != SCORE_OPERATION_ID:
         raise Problem("not_found")
-    return send_resource(build_score_definition(urls, find_package_version("nociscreen")))
+    return send_resource(build_score_definition(urls, SOFTWARE_VERSION))
+
+
+@router.get(
+    "/Device/{device}",
+    operation_id="read_device",
+    response_class=Response,
+    responses=resource_response("Device") | outcome_responses(404, 406, 422),
+    summary="Read the software that scores",
+)
+def read_device(device: DeviceId, rulebooks: CatalogueDep, urls: CanonicalUrlsDep) -> Response:
+    """Return the running version of the service, with the hash of every released rulebook."""
+    if device != build_device_id(SOFTWARE_VERSION):
+        raise Problem("not_found")
+    return send_resource(build_device(urls, rulebooks, SOFTWARE_VERSION))
 
 
 @add_search_routes(

@@ -11,13 +11,16 @@ from api.fhir.http import (
     RequireJson,
     build_version_headers,
     guarded_fhir_route,
+    guarded_patch_route,
     outcome_responses,
     resource_response,
     send_resource,
 )
 from api.fhir.parameters import (
+    IdentifierCondition,
     IfMatch,
     IfNoneExist,
+    PatchBody,
     Prefer,
     PublicationDep,
     ResourceBody,
@@ -29,7 +32,14 @@ from api.fhir.resources.operation_outcome import (
     build_operation_outcome,
     build_success_outcome,
 )
-from api.fhir.writing.responses import ResponseWrite, prepare_create, prepare_update
+from api.fhir.versions import read_version
+from api.fhir.writing.responses import (
+    ResponseWrite,
+    prepare_conditional_update,
+    prepare_create,
+    prepare_patch,
+    prepare_update,
+)
 from api.http.errors.error_responses import BODY_ERRORS
 from api.http.preferences import PREFERENCE_APPLIED, read_return_preference
 from api.store.errors import ConflictError
@@ -38,6 +48,12 @@ router = APIRouter(
     prefix=f"/fhir/{RESPONSE_TYPE}",
     tags=["FHIR"],
     route_class=guarded_fhir_route("screenings:write"),
+    dependencies=[RequireJson],
+)
+patch_router = APIRouter(
+    prefix=f"/fhir/{RESPONSE_TYPE}",
+    tags=["FHIR"],
+    route_class=guarded_patch_route("screenings:write"),
     dependencies=[RequireJson],
 )
 _PRESERVED_HEADERS = ("location", "idempotency-replayed")
@@ -102,6 +118,56 @@ def update_response(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     response.
     """
     write = prepare_update(screening, resource, publication, if_match)
+    return _run(write, context, prefer)
+
+
+@router.put(
+    "",
+    operation_id="update_response_by_identifier",
+    response_class=Response,
+    responses={
+        **resource_response(RESPONSE_TYPE),
+        201: {"description": "No response had this identifier; it was stored"},
+        **outcome_responses(*BODY_ERRORS, 404, 406, 409, 412),
+    },
+    summary="Store a response, or correct the one with its identifier",
+)
+def update_response_by_identifier(  # noqa: PLR0913 - as above
+    identifier: IdentifierCondition,
+    *,
+    resource: ResourceBody,
+    context: RequestContextDep,
+    publication: PublicationDep,
+    if_match: IfMatch = None,
+    prefer: Prefer = None,
+) -> Response:
+    """The condition must name the identifier of the response itself; `If-Match` is optional."""
+    write = prepare_conditional_update(identifier, resource, publication, if_match)
+    return _run(write, context, prefer)
+
+
+@patch_router.patch(
+    "/{screening}",
+    operation_id="patch_response",
+    response_class=Response,
+    responses={
+        **resource_response(RESPONSE_TYPE),
+        **outcome_responses(*BODY_ERRORS, 404, 406, 409, 412),
+    },
+    summary="Correct a response by a JSON Patch",
+)
+def patch_response(  # noqa: PLR0913 - as above
+    screening: ScreeningId,
+    *,
+    operations: PatchBody,
+    context: RequestContextDep,
+    publication: PublicationDep,
+    if_match: IfMatch = None,
+    prefer: Prefer = None,
+) -> Response:
+    """The patched response is scored and stored as a new version, as an update would be."""
+    current = read_version(context, publication.rulebooks, publication.urls, screening)
+    write = prepare_patch(current, operations, publication, if_match)
     return _run(write, context, prefer)
 
 

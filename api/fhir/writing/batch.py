@@ -1,6 +1,7 @@
 """Carries out the entries of a batch, each by its own route with its own guard."""
 
 import json
+from base64 import b64decode
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.types import Message
 
 from api.auth.services import find_services
-from api.fhir.elements import FHIR_JSON, Resource
+from api.fhir.elements import FHIR_JSON, JSON_PATCH, Resource
 from api.fhir.resources.operation_outcome import OutcomeIssue, build_operation_outcome
 from api.fhir.writing.bundle_entries import BundleEntry, locate_entry
 
@@ -63,7 +64,7 @@ def describe_status(status: int) -> str:
 
 async def _send(request: Request, entry: BundleEntry) -> tuple[int, Headers, bytes]:
     """Send one entry through the application, as if it had come by itself."""
-    content = b"" if entry.resource is None else _encode(entry.resource)
+    media_type, content = _read_content(entry)
     messages: list[Message] = []
 
     async def receive() -> Message:
@@ -72,22 +73,33 @@ async def _send(request: Request, entry: BundleEntry) -> tuple[int, Headers, byt
     async def send(message: Message) -> None:
         messages.append(message)
 
-    await request.app(_build_scope(request, entry, content), receive, send)
+    await request.app(_build_scope(request, entry, media_type, content), receive, send)
     start, *pieces = messages
     body = b"".join(piece.get("body", b"") for piece in pieces)
     return start["status"], Headers(raw=start["headers"]), body
 
 
-def _encode(resource: Resource) -> bytes:
-    return json.dumps(resource, ensure_ascii=False, default=float).encode()
+def _read_content(entry: BundleEntry) -> tuple[str, bytes]:
+    """Return media type and body of a request; a patch lies in a Binary, as R4 has it."""
+    resource = entry.resource
+    if resource is None:
+        return "", b""
+    if entry.method == "PATCH" and resource.get("resourceType") == "Binary":
+        try:
+            return JSON_PATCH, b64decode(str(resource.get("data", "")), validate=True)
+        except ValueError:
+            return JSON_PATCH, b""
+    return FHIR_JSON, json.dumps(resource, ensure_ascii=False, default=float).encode()
 
 
-def _build_scope(request: Request, entry: BundleEntry, content: bytes) -> dict[str, object]:
+def _build_scope(
+    request: Request, entry: BundleEntry, media_type: str, content: bytes
+) -> dict[str, object]:
     outer = request.scope
     path = f"{urlsplit(find_services(request).settings.public_url).path}/fhir/{entry.path}"
     own = {"Accept": FHIR_JSON, "X-Request-Id": request.state.request_id, **entry.headers}
-    if entry.resource is not None:
-        own |= {"Content-Type": FHIR_JSON, "Content-Length": str(len(content))}
+    if media_type:
+        own |= {"Content-Type": media_type, "Content-Length": str(len(content))}
     headers = [(name, value) for name, value in outer["headers"] if name in _PASSED_ON]
     headers += [(name.lower().encode(), value.encode()) for name, value in own.items()]
     copied_names = ("type", "asgi", "http_version", "scheme", "server", "client")

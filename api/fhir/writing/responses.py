@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from api.fhir.elements import CanonicalUrls, Resource, ResourceVersion
@@ -13,6 +13,7 @@ from api.fhir.questionnaire_catalogue import QuestionnaireForm
 from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
 from api.fhir.search import derive_screening_id
 from api.fhir.versions import build_response_resource, build_version
+from api.fhir.writing.patch import apply_json_patch
 from api.intakes.urgency import needs_alert
 from api.problems import Problem
 from api.store.errors import NotFoundError
@@ -74,9 +75,13 @@ def prepare_update(
 ) -> ResponseWrite:
     """Prepare to correct or withdraw the response with this id. Raises InvalidResource."""
     if resource.get("status") == "entered-in-error":
-        return ResponseWrite(
-            lambda work: _withdraw(work, list_versions(work, screening), publication, if_match), []
-        )
+
+        def withdraw(work: Transaction) -> IdempotentResponse:
+            versions = list_versions(work, screening)
+            _check_if_match(if_match, versions, publication)
+            return _withdraw(work, versions, publication)
+
+        return ResponseWrite(withdraw, [])
     intake = parse_response(resource, publication.forms, is_patient_required=True)
     scored, warnings = _score(intake)
 
@@ -86,6 +91,48 @@ def prepare_update(
         return _correct(work, versions, publication, resource, intake, scored)
 
     return ResponseWrite(store, warnings)
+
+
+def prepare_conditional_update(
+    condition: str, resource: Resource, publication: Publication, if_match: str | None
+) -> ResponseWrite:
+    """Prepare to store a response or correct the one with its identifier. Raises InvalidResource.
+
+    `If-Match` is optional: the condition already says which response is meant.
+    """
+    is_withdrawal = resource.get("status") == "entered-in-error"
+    content = resource | {"status": "completed"} if is_withdrawal else resource
+    intake = parse_response(content, publication.forms, is_patient_required=True)
+    _check_condition(condition, intake, "the condition")
+    scored, warnings = _score(intake)
+
+    def store(work: Transaction) -> IdempotentResponse:
+        screening_id = _derive_screening_id(work, intake)
+        versions = _find_lineage(work, screening_id)
+        if if_match is not None:
+            _check_if_match(if_match, versions or [], publication)
+        if versions is None and not is_withdrawal:
+            return _add(work, scored, screening_id, publication)
+        if versions is None:
+            raise NotFoundError
+        if is_withdrawal:
+            return _withdraw(work, versions, publication)
+        return _correct(work, versions, publication, resource, intake, scored)
+
+    return ResponseWrite(store, warnings)
+
+
+def prepare_patch(
+    current: ResourceVersion,
+    operations: list[Any],
+    publication: Publication,
+    if_match: str | None,
+) -> ResponseWrite:
+    """Prepare to correct a response by a JSON Patch of its current version. Raises Problem."""
+    check_if_match(if_match, current.number)
+    resource = build_response_resource(current, publication.rulebooks)
+    patched = apply_json_patch(resource, operations)
+    return prepare_update(current.logical_id, patched, publication, if_match)
 
 
 def _add(
@@ -120,9 +167,8 @@ def _correct(  # noqa: PLR0913, PLR0917 - the stored and the received, parsed an
 
 
 def _withdraw(
-    work: Transaction, versions: list[Screening], publication: Publication, if_match: str | None
+    work: Transaction, versions: list[Screening], publication: Publication
 ) -> IdempotentResponse:
-    _check_if_match(if_match, versions, publication)
     if versions[-1].entered_in_error is None:
         error = screenings.mark_entered_in_error(work, versions[-1], _WITHDRAWAL_REASON)
         work.audit("enter_in_error", "screening", versions[-1].id)
@@ -190,10 +236,17 @@ def _check_condition(condition: str, response: ParsedResponse, name: str) -> Non
 def _check_if_match(
     if_match: str | None, versions: list[Screening], publication: Publication
 ) -> None:
+    number = 0
+    if versions:
+        number = build_version(versions, publication.rulebooks, publication.urls).number
+    check_if_match(if_match, number)
+
+
+def check_if_match(if_match: str | None, number: int) -> None:
+    """Raise Problem unless `If-Match` names the version with this number."""
     if if_match is None:
         raise Problem("if_match_required")
-    current = build_version(versions, publication.rulebooks, publication.urls)
-    if if_match.strip().removeprefix("W/").strip('"') != str(current.number):
+    if if_match.strip().removeprefix("W/").strip('"') != str(number):
         raise Problem("version_mismatch")
 
 

@@ -14,12 +14,14 @@ from api.fhir.writing.bundle_entries import BundleEntry, list_entry_issues, loca
 from api.fhir.writing.responses import (
     Publication,
     ResponseWrite,
+    prepare_conditional_update,
     prepare_create,
     prepare_update,
 )
 from api.store.idempotency import IdempotentResponse
 
 _ID = re.compile(r"[0-9a-f-]{36}")
+_CONDITION = re.compile(r"identifier=[^&]+")
 _SUPPORTED = (
     f"is not supported in a transaction, which takes POST and PUT of {RESPONSE_TYPE}; send other "
     "requests in a batch"
@@ -73,10 +75,12 @@ def store_transaction(
 
 def _is_supported(entry: BundleEntry) -> bool:
     kind, _, logical_id = entry.path.partition("/")
-    if kind != RESPONSE_TYPE or entry.query:
+    if kind != RESPONSE_TYPE:
         return False
-    if entry.method == "POST":
-        return not logical_id
+    if entry.method == "PUT" and entry.query:
+        return not logical_id and _CONDITION.fullmatch(entry.query) is not None
+    if entry.method == "POST" or entry.query:
+        return not logical_id and not entry.query
     return entry.method == "PUT" and _ID.fullmatch(logical_id) is not None
 
 
@@ -84,6 +88,10 @@ def _prepare(entry: BundleEntry, publication: Publication) -> ResponseWrite:
     resource = entry.resource or {}
     if entry.method == "POST":
         return prepare_create(resource, publication, entry.headers.get("If-None-Exist"))
+    if entry.query:
+        return prepare_conditional_update(
+            entry.query, resource, publication, entry.headers.get("If-Match")
+        )
     logical_id = entry.path.partition("/")[2]
     return prepare_update(logical_id, resource, publication, entry.headers.get("If-Match"))
 

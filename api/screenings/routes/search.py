@@ -166,7 +166,7 @@ def read_screening(
     if is_etag_match(tag, if_none_match):
         return Response(status_code=304, headers=headers)
     if prefers_minimal(prefer):
-        return send_minimal(shorten_screening(body), 200, **headers)
+        return send_minimal(shorten_screening(body), headers=headers)
     return Response(body, headers=headers, media_type="application/json")
 
 

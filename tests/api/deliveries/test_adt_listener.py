@@ -25,6 +25,7 @@ from api.deliveries.adt_listener import (
     apply_message,
     serve_connection,
 )
+from api.deliveries.sender_threads import send_due_deliveries
 from api.hl7v2.acknowledgement import parse_acknowledgement
 from api.hl7v2.mllp_framing import frame_message
 from api.main import create_app
@@ -493,7 +494,7 @@ class TestAMerge:
                 PatientSelector("OLD-1", SYSTEM),
                 PatientSelector("NEW-1", SYSTEM),
             )
-            sender.send_all()
+            send_due_deliveries(sender, 4)
         assert find_delivery(delivery).state == "delivered"
         assert str(hl7.parse(messages[0])["PID"][0][3]).startswith("NEW-1^")
         assert outbox.build_control_id(delivery) in messages[0]

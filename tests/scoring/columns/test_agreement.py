@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.sample import IS_SAMPLE
 from support.scoring.answer_strategies import complete, partial_answers, unflagged_answers
 from support.scoring.engine_rows import assessed_row, frame_of, random_intake, weighed_row
 from support.scoring.second_rulebook import FIRST_RULEBOOKS, SECOND_RULEBOOKS, load_second
@@ -30,7 +31,9 @@ FRAME = 16
 few_long_frames = settings(max_examples=max(2, settings().max_examples // 12))
 """Planning the expressions of a frame takes longer than scoring its rows."""
 
-RANDOM_INTAKES = {"deep": 100_000, "mutation": 160}.get(os.environ.get("HYPOTHESIS_PROFILE"), 4_000)
+RANDOM_INTAKES = {"deep": 100_000, "mutation": 160}.get(
+    os.environ.get("HYPOTHESIS_PROFILE"), 1_000 if IS_SAMPLE else 4_000
+)
 
 
 def explained(loaded: LoadedRulebook, intakes: list) -> list[dict]:

@@ -55,6 +55,7 @@ NEEDS_SECOND_PERSON = {"decide_client_approval", "decide_patient_approval"}
 """Answered in tests/api/admin/test_approvals.py, where the organisation requires one."""
 NO_EXAMPLE = {
     ("create_batch", "application/x-ndjson"),  # the same rows as in CSV
+    ("create_batch", "application/json"),
     ("read_batch_results", "application/x-ndjson"),
     ("read_batch_results_as", "application/x-ndjson"),
     ("read_batch_summary", "text/html"),  # tested where it is written

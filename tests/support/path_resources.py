@@ -64,7 +64,7 @@ def things_of(  # noqa: C901 - one case for each kind of thing
     things: dict[str, str] = {}
     if "/batches" in path:
         things |= _batch(client)
-    if "mappings/{" in path:
+    if "mapping" in names:
         return {"mapping": create_resource(client, "/v1/mappings", MAPPING)["id"]}
     if "client" in wanted_names:
         things |= _client(client)

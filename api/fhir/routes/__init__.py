@@ -2,6 +2,7 @@
 
 from api.fhir.routes import (
     audit,
+    bulk_export,
     definitions,
     documents,
     operations,
@@ -22,4 +23,5 @@ ROUTERS = (
     results.router,
     documents.router,
     audit.router,
+    bulk_export.router,
 )

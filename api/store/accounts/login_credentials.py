@@ -107,6 +107,11 @@ def link_identity(work: Transaction, practitioner: str, issuer: str, subject: st
     work.insert_unique(IdentityRow, row, conflict)
 
 
+def has_identity(work: Transaction, practitioner: str) -> bool:
+    """Return whether an OpenID identity is linked to the practitioner."""
+    return bool(work.count(IdentityRow, col(IdentityRow.practitioner_id) == practitioner))
+
+
 def has_any_login(session: Session) -> bool:
     """Return whether any practitioner of the service can log in."""
     passwords = select(col(SignInRow.practitioner_id)).limit(1)

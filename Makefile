@@ -5,6 +5,8 @@ PORT ?= 8000
 VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# compiled once, not by every process that a test starts, whatever the shell says
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms validators spark bench attack endurance openapi rulebooks lock clean
 
@@ -47,6 +49,7 @@ check: setup-dev ## what must hold before anything else
 	nociscreen rulebook check scoring/rulebooks/nociplastic/2.0.0.toml
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
+	python scripts/breaking_changes.py
 	python scripts/reference.py --check
 	python scripts/clinical_page.py --check
 	python scripts/safety_pages.py --check
@@ -54,20 +57,18 @@ check: setup-dev ## what must hold before anything else
 shuffled: setup-dev ## the suite ten times, each in another random order
 	for seed in 1 2 3 4 5 6 7 8 9 10; do TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
-deep: full mutation fuzz kills attack forms validators spark ## the long runs
+deep: full mutation fuzz kills attack forms validators spark contract ## the long runs
 
 full: setup-dev ## the suite with every test on both databases, in every language and at every size
 	python -m pytest -n 3 --dist worksteal
 
-mutation: setup-dev ## mutants of scoring/ that no test kills; mutants/ holds the details
+mutation: setup-dev ## mutants of scoring/ that no test kills, with what each changes
 	rm -rf mutants
-	HYPOTHESIS_PROFILE=mutation python scripts/mutation.py scoring run
-	python scripts/mutation.py scoring results
+	POLARS_MAX_THREADS=1 HYPOTHESIS_PROFILE=mutation python scripts/mutation.py scoring
 
-mutation-edge: setup-dev ## the same for what the network reaches: hours, so it is no part of `make deep`
+mutation-edge: setup-dev ## the same for what the network reaches; no part of `make deep`
 	rm -rf mutants
-	HYPOTHESIS_PROFILE=mutation python scripts/mutation.py edge run
-	python scripts/mutation.py edge results
+	TEST_SAMPLE=1 POLARS_MAX_THREADS=1 HYPOTHESIS_PROFILE=mutation python scripts/mutation.py edge
 
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API
 	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py tests/scoring/second_rules tests/scoring/columns/test_agreement.py
@@ -122,6 +123,10 @@ drill: setup-dev ## a dump and a restore on a PostgreSQL of its own, as the docu
 .PHONY: docs
 docs: setup-dev ## the documentation site in build/site; fails on a broken link or a page without a place
 	NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
+
+.PHONY: contract
+contract: setup-dev ## the description before three linters; clients by four generators do the main job
+	python scripts/contract.py
 
 .PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes

@@ -99,6 +99,7 @@ def create_app(
     """Return the application, ready to serve. Without `store`, open the one the settings name."""
     settings = settings or Settings()
     rules = rules or load_catalogue()
+    rules.load_all()
     store = store or open_store(settings, may_be_unsettled=True)
     app = Service(
         title="nociscreen",

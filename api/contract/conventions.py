@@ -26,6 +26,7 @@ TAGS = {
     "CDS Hooks": "Cards for EHRs, by CDS Hooks 2.0.",
     "rulebooks": "The published rules: questions, weights, rationale and citations.",
     "health": "Whether the service works, and what it counts.",
+    "webhooks": "What the service sends to an address of yours.",
     "problems": "The types of problems, with cause and remedy.",
 }
 HEADERS: dict[str, OpenApiObject] = {
@@ -49,9 +50,12 @@ HEADERS: dict[str, OpenApiObject] = {
         "description": "How to authenticate (RFC 6750), with the missing scope if one is missing.",
         "schema": {"type": "string"},
     },
-    "Allow": {"description": "The methods of this address.", "schema": {"type": "string"}},
     "Link": {
         "description": 'The address of the next page, with `rel="next"`.',
+        "schema": {"type": "string"},
+    },
+    "Preference-Applied": {
+        "description": "The preference of `Prefer` that this answer follows (RFC 7240).",
         "schema": {"type": "string"},
     },
     "Idempotency-Replayed": {
@@ -64,7 +68,6 @@ _BY_STATUS = {
     "202": ("Retry-After", "Location"),
     "401": ("WWW-Authenticate",),
     "403": ("WWW-Authenticate",),
-    "405": ("Allow",),
     "429": ("Retry-After",),
     "503": ("Retry-After",),
 }
@@ -75,7 +78,7 @@ _RESOURCE_TEXT = "A FHIR R4 resource; its profile is in `/fhir/metadata`."
 WEBHOOK: OpenApiObject = {
     "post": {
         "operationId": "receive_screening",
-        "tags": ["deliveries"],
+        "tags": ["webhooks"],
         "summary": "A screening, its correction or its withdrawal",
         "description": "Sent to the address of a destination with the profile `generic-webhook`, "
         "signed as Standard Webhooks 1.0 says. Verify the signature, refuse old timestamps, and do "
@@ -170,6 +173,8 @@ def _declare_headers(operation: OpenApiObject, *, has_etag: bool) -> None:
             has_etag or {"If-None-Match", "If-Match"} & parameters
         ):
             names.append("ETag")
+        if status.startswith("2") and {"Prefer", "prefer"} & parameters:
+            names.append("Preference-Applied")
         if status == "200" and operation["operationId"] in _LINKING:
             names.append("Link")
         references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
@@ -186,7 +191,9 @@ def _name_resources(document: OpenApiObject) -> None:
                     name = _find_resource_name(content.get("schema", {}))
                     if name:
                         schemas.setdefault(
-                            name, content["schema"] | {"description": _RESOURCE_TEXT}
+                            name,
+                            content["schema"]
+                            | {"description": _RESOURCE_TEXT, "additionalProperties": True},
                         )
                         content["schema"] = {"$ref": f"{_REFERENCE}{name}"}
 

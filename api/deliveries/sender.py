@@ -71,10 +71,6 @@ class DeliverySender:
         with self._store.read_all_organisations() as session:
             return dispatch.list_due_destinations(session, datetime.now(UTC))
 
-    def send_all(self) -> int:
-        """Send all due deliveries, destination by destination; return the number of attempts."""
-        return sum(self.drain(destination) for destination in self.list_due_destinations())
-
     def find_host(self, waiting: DueDestination) -> HostPort:
         """Return the host of a destination. Raises NotFoundError."""
         with self._store.read_all_organisations() as session:
@@ -85,21 +81,21 @@ class DeliverySender:
     def drain(
         self,
         waiting: DueDestination,
-        stopping: threading.Event | None = None,
-        host: HostAttempt | None = None,
+        stopping: threading.Event,
+        host: HostAttempt,
     ) -> int:
         """Send the due deliveries of one destination; return the number of attempts.
 
-        With a `host` the first attempt without a response is its failure, and the last attempt.
+        The first attempt without a response is the host's failure, and the last attempt.
         """
         attempts = 0
-        while not ((stopping and stopping.is_set()) or (host and host.has_failed)):
+        while not (stopping.is_set() or host.has_failed):
             job = self._take_job(waiting)
             if job is None:
                 break
             result = self._send(waiting, job)
             attempts += 1
-            if host is not None and result is not None and result.disposition == "no_response":
+            if result is not None and result.disposition == "no_response":
                 host.fail()
         else:
             self._release_lease(waiting)

@@ -333,6 +333,22 @@ def send_page(
     return send_resource(build_searchset(resources, urls.fhir_url, self_url, next_url))
 
 
+def send_matching(
+    matching: Sequence[Any],
+    build_resource: Callable[[Any], Resource],
+    urls: CanonicalUrls,
+    resource_type: str,
+    parameters: Mapping[str, str | int | None],
+) -> Response:
+    """Return the page of all matches that `_page` and `_count` ask for, and its links."""
+    parameters = {name: value for name, value in parameters.items() if value is not None}
+    start = int(parameters["_page"] or 0)
+    end = start + int(parameters["_count"] or 0)
+    following = {**parameters, "_page": end} if matching[end:] else None
+    resources = map(build_resource, matching[start:end])
+    return send_page(resources, urls, resource_type, parameters, following)
+
+
 def derive_screening_id(work: Transaction, system: str | None, value: str) -> str:
     """Return the screening id that belongs to this identifier, whether it exists or not."""
     name = json.dumps(["fhir identifier", system, value]).encode()

@@ -60,8 +60,8 @@ class ScreeningSearch(NamedTuple):
     @property
     def must_collect(self) -> bool:
         """Whether all matches have to be read: to filter, sort or count them as resources."""
-        counts_forms = self.questionnaire is not None and self.wants_total
-        return bool(self.post_filters) or self.sort != NEWEST_FIRST or counts_forms
+        is_counted = self.wants_total and (self.questionnaire or self.identifier) is not None
+        return bool(self.post_filters) or self.sort != NEWEST_FIRST or is_counted
 
 
 def read_search(resource_type: str, pairs: Iterable[tuple[str, str]]) -> ScreeningSearch:

@@ -10,10 +10,10 @@ from api.batch_scoring.mapping.cell_parser import (
     build_cell_rules,
     parse_answer,
 )
-from api.batch_scoring.mapping.mapping_file import ImportMapping
+from api.batch_scoring.mapping.day_parser import parse_day
+from api.batch_scoring.mapping.mapping_file import DateColumn, ImportMapping
 from api.hl7v2.acknowledgement import Hl7ErrorDetail, RefusedMessageError
 from api.hl7v2.parser import Hl7Message
-from api.importing.csv_reader import parse_day
 from api.inbound.rules import MessageRule
 from api.intakes import reader
 from api.intakes.models import StorableIntake, build_intake_model
@@ -24,6 +24,7 @@ from schemas.patients.patient import KnownPatient
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
+_OBSERVED_ON = DateColumn(column="OBR-7", format="%Y%m%d")
 _FINAL = ("", "F", "C", "U")
 _NOT_ANSWERED = ("X", "N", "O", "I")
 """The results of table 0085 (OBX-11) that say that there is no answer."""
@@ -117,9 +118,9 @@ def _read_day(message: Hl7Message) -> Any:
     text = message.read_component(message.find_segment("OBR"), 7).strip()[:8]
     if not text:
         return None
-    day = parse_day(text, ("%Y%m%d",))
-    if day is None:
-        raise _refuse("no_day", "OBR-7: expected a date")
+    day, fault = parse_day(text, _OBSERVED_ON)
+    if fault is not None:
+        raise _refuse("no_day", f"OBR-7: {fault}")
     return day
 
 

@@ -18,6 +18,8 @@ PERMISSION_SCOPES: dict[str, str | None] = {
     "Observation.s": "screenings:read",
     "RiskAssessment.r": "screenings:read",
     "RiskAssessment.s": "screenings:read",
+    "DiagnosticReport.r": "screenings:read",
+    "DiagnosticReport.s": "screenings:read",
     "Provenance.r": "screenings:read",
     "Provenance.s": "screenings:read",
     "DocumentReference.r": "reports:read",
@@ -97,7 +99,7 @@ def determine_permission(method: str, path: str) -> str:
             letter = "s"
         case ["POST", _]:
             letter = "c"
-        case ["PUT", _]:
+        case ["PUT" | "PATCH", _]:
             letter = "u"
         case [_, []]:
             letter = "s"

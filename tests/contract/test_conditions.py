@@ -2,14 +2,14 @@
 
 import gzip
 import json
-from pathlib import Path
 
 import pytest
 from support.builders import clinic, request
 from support.callers import bearing, calling
+from support.contract_document import EXPANDED
 from support.path_resources import UNKNOWN, addressed, create_resource
 
-DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())
+DOCUMENT = EXPANDED
 WRITES = [
     (method, path, operation)
     for path, operations in DOCUMENT["paths"].items()

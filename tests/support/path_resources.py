@@ -17,6 +17,17 @@ from schemas.organisations.delivery import SubscriptionTerms
 
 KEY_SET = {"url": "https://ehr.example/jwks.json"}
 SYSTEM = "urn:oid:1.2.3"
+MAPPING = {
+    "name": "own",
+    "toml": """source = "own"
+rulebook = "phq4@1.0.0"
+patient = "number"
+row = "number"
+[[question]]
+id = "phq4_nervous"
+column = "nervous"
+""",
+}
 UNKNOWN = {
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
     "batch": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -29,6 +40,7 @@ UNKNOWN = {
     "key": "00000000deaddead",
     "kid": "of-nobody",
     "link": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "mapping": "of-nobody@1",
     "destination": "d-6f6f6f6f-0000-4000-8000-00000000dead",
     "delivery": "6f6f6f6f-0000-4000-8000-00000000dead",
     "export": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -55,6 +67,8 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     things: dict[str, str] = {}
     if "/batches" in path or names & {"export", "export_file"}:
         things |= _batch(client) if "/batches" in path else _export(client, path)
+    if "mappings/{" in path:
+        return {"mapping": create_resource(client, "/v1/mappings", MAPPING)["id"]}
     if "client" in wanted_names:
         things |= _client(client)
     if wanted_names & {"screening", "delivery"}:

@@ -96,6 +96,7 @@ def deliver() -> None:
     """Send all due deliveries once and print the number of attempts."""
     from api.deliveries.compose_request import ComposeContext
     from api.deliveries.sender import DeliverySender
+    from api.deliveries.sender_threads import send_due_deliveries
     from api.documents.render_pool import InProcessRenderer
     from api.fhir.elements import CanonicalUrls
     from api.observability.structured_logging import configure_logging
@@ -107,4 +108,5 @@ def deliver() -> None:
         compose_context = ComposeContext(
             load_catalogue(), InProcessRenderer(), CanonicalUrls(settings.public_url)
         )
-        print_json({"tries": DeliverySender(store, settings, compose_context).send_all()})
+        sender = DeliverySender(store, settings, compose_context)
+        print_json({"tries": send_due_deliveries(sender, settings.delivery_workers)})

@@ -106,9 +106,7 @@ def link_identity(
         return desk.redirect("/desk")
     practitioner = desk.signed_in.practitioner.id
     with desk.context.transaction() as work:
-        if login_credentials.has_identity(work, practitioner):
-            raise ConflictError("This practitioner has an identity already.")
-        login_credentials.link_identity(work, practitioner, context.issuer, context.subject)
+        login_credentials.add_identity(work, practitioner, context.issuer, context.subject)
         work.audit("administer", "sign_in", practitioner)
     return desk.redirect(LAUNCHED_PATH)
 

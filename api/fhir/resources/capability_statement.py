@@ -5,13 +5,13 @@ A test exercises every capability that is declared here.
 
 from typing import NamedTuple
 
-from api.fhir.elements import FHIR_JSON, CanonicalUrls, Resource, build_concept
+from api.fhir.elements import FHIR_JSON, JSON_PATCH, CanonicalUrls, Resource, build_concept
 from api.fhir.search_parameters import INCLUDES, PARAMETERS
 
 _SEARCH = "http://hl7.org/fhir/SearchParameter"
 _ID = ("_id", "token", f"{_SEARCH}/Resource-id")
 _PATIENT_DEFINITIONS = dict.fromkeys(
-    ("Observation", "RiskAssessment", "DocumentReference"), "clinical-patient"
+    ("Observation", "RiskAssessment", "DiagnosticReport", "DocumentReference"), "clinical-patient"
 )
 _EXTRACT = "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract"
 _DOCUMENT = "http://hl7.org/fhir/OperationDefinition/Composition-document"
@@ -47,7 +47,10 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
         ),
         ResourceCapability(
             "QuestionnaireResponse",
-            ("create", "read", "vread", "update", "history-instance", "search-type"),
+            (
+                *("create", "read", "vread", "update", "patch"),
+                *("history-instance", "search-type"),
+            ),
             (
                 *_list_parameters("QuestionnaireResponse"),
                 ("identifier", "token", f"{_SEARCH}/QuestionnaireResponse-identifier"),
@@ -60,11 +63,15 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
         ),
         *(
             ResourceCapability(name, read_and_search, _list_parameters(name))
-            for name in ("Observation", "RiskAssessment", "Provenance", "DocumentReference")
+            for name in (
+                *("Observation", "RiskAssessment", "DiagnosticReport"),
+                *("Provenance", "DocumentReference"),
+            )
         ),
         ResourceCapability("Binary", ("read",)),
         ResourceCapability("Composition", ("read",), (), (("document", _DOCUMENT),)),
         ResourceCapability("OperationDefinition", ("read",)),
+        ResourceCapability("Device", ("read",)),
         *(
             ResourceCapability(
                 name, read_and_search, (_ID, ("url", "uri", f"{_SEARCH}/conformance-url"))
@@ -112,10 +119,12 @@ def build_capability_statement(urls: CanonicalUrls, version: str, date: str) -> 
         "implementation": {"description": "nociscreen", "url": urls.fhir_url},
         "fhirVersion": "4.0.1",
         "format": [FHIR_JSON, "json"],
+        "patchFormat": [JSON_PATCH],
         "rest": [
             {
                 "mode": "server",
                 "security": security,
+                "interaction": [{"code": "batch"}, {"code": "transaction"}],
                 "resource": [_build_resource(capability) for capability in list_capabilities(urls)],
                 "operation": [{"name": "export", "definition": _EXPORT}],
             }
@@ -134,6 +143,7 @@ def _build_resource(capability: ResourceCapability) -> Resource:
         element |= {
             "versioning": "versioned-update",
             "conditionalCreate": True,
+            "conditionalUpdate": True,
             "updateCreate": False,
         }
     if capability.parameters:

@@ -1,5 +1,7 @@
 """Builds an SDC Questionnaire from a form; the clinicians' form also shows the weights."""
 
+import json
+from hashlib import sha256
 from typing import Any
 
 from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, NONE_OF_THESE_TEXT, Resource
@@ -28,12 +30,16 @@ _TYPES = {
 
 
 def build_questionnaire(form: QuestionnaireForm) -> Resource:
-    """Return the Questionnaire. A published version never changes."""
+    """Return the Questionnaire; `versionId` is its version with a hash of all its content.
+
+    What is asked and scored never changes in a published version; translations, codes and status
+    may.
+    """
     header, entry = form.loaded.rulebook.rulebook, form.entry
     resource: Resource = {
         "resourceType": "Questionnaire",
         "id": form.id,
-        "meta": {"versionId": entry.version, "profile": [f"{_SDC}/sdc-questionnaire"]},
+        "meta": {"profile": [f"{_SDC}/sdc-questionnaire"]},
         "language": header.language,
         "extension": [_build_launch_context()],
         "url": form.url,
@@ -55,6 +61,8 @@ def build_questionnaire(form: QuestionnaireForm) -> Resource:
     if form.for_patient:
         clinicians = form.urls.questionnaire_url(derive_form_id(entry.instrument))
         resource["derivedFrom"] = [f"{clinicians}|{entry.version}"]
+    content = json.dumps(resource, sort_keys=True).encode()
+    resource["meta"]["versionId"] = f"{entry.version}-{sha256(content).hexdigest()[:8]}"
     return resource
 
 

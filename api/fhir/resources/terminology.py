@@ -40,6 +40,10 @@ class CodeList(NamedTuple):
         """Return the canonical URL."""
         return f"{self.urls.fhir_url}/{resource_type}/{self.path}"
 
+    def canonical(self, resource_type: TerminologyType) -> str:
+        """Return the canonical URL with the version."""
+        return f"{self.url(resource_type)}|{self.entry.version}"
+
 
 def list_code_lists(catalogue: Catalogue, urls: CanonicalUrls) -> list[CodeList]:
     """Return every list of own codes, by instrument."""

@@ -3,6 +3,7 @@
 from api.fhir.routes import (
     audit,
     bulk_export,
+    bundles,
     definitions,
     documents,
     operations,
@@ -13,6 +14,7 @@ from api.fhir.routes import (
 )
 
 ROUTERS = (
+    bundles.router,
     definitions.router,
     terminology.router,
     operations.scoring_router,
@@ -20,6 +22,7 @@ ROUTERS = (
     operations.report_router,
     response_read.router,
     response_write.router,
+    response_write.patch_router,
     results.router,
     documents.router,
     audit.router,

@@ -76,6 +76,13 @@ def score_response(
     return send_resource(_build_parameters(result, issues))
 
 
+@screening_router.get(
+    "/{screening}/$score",
+    operation_id="read_score_of_response",
+    response_class=Response,
+    responses={**resource_response("Parameters"), **outcome_responses(*GUARDED_ERRORS, 404, 406)},
+    summary="Read the score of a stored response by GET",
+)
 @screening_router.post(
     "/{screening}/$score",
     operation_id="score_of_response",

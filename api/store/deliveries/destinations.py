@@ -85,11 +85,11 @@ def update_destination(
 ) -> None:
     """Update the given columns and replace the encrypted part. Raises NotFoundError."""
     require_titles(changes)
-    work.load_row(DestinationRow, destination_id)
+    before = find_destination_secrets(work, destination_id)
     encrypted = work.encrypt_columns(DestinationRow, destination_id, content=_encode(content))
     work.update(DestinationRow, {**changes, **encrypted}, col(DestinationRow.id) == destination_id)
     work.session.expire_all()
-    if changes.get("active") is False:
+    if changes.get("active") is False or content != before:
         work.withdraw("destination", destination_id)
 
 

@@ -192,6 +192,7 @@ def mark_entered_in_error(work: Transaction, screening: Screening, reason: str) 
             raise NotFoundError from None
         raise
     follow_ups.enqueue_withdrawals(work, screening.id, screening.replaced_by)
+    work.withdraw("entered_in_error", screening.id)
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
 

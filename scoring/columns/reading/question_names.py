@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from schemas.batches.batch import PASSTHROUGH_COLUMNS
+from schemas.batches.batch import ANSWERED_ON, PASSTHROUGH_COLUMNS
 from scoring.compiled_rulebook import LoadedRulebook
 
 _LONGEST_NAME = 120
@@ -16,7 +16,7 @@ class QuestionNames:
     """The names that columns may have, and the nearest of them to any other name."""
 
     def __init__(self, loaded: LoadedRulebook) -> None:
-        self.known = {*PASSTHROUGH_COLUMNS, *loaded.questions}
+        self.known = {*PASSTHROUGH_COLUMNS, ANSWERED_ON, *loaded.questions}
         self._by_plain_name = {
             _simplify(question.label): question.id for question in loaded.questions.values()
         } | {_simplify(name): name for name in self.known}

@@ -6,6 +6,7 @@ from support.builders import add, do
 from support.interop.mllp_receivers import running_hl7_server
 
 from api.deliveries.sender import compute_retry_delay
+from api.deliveries.sender_threads import send_due_deliveries
 from api.store.deliveries import outbox
 from api.store.patients import merges
 from api.store.patients.patient_lookup import PatientSelector
@@ -26,7 +27,7 @@ def test_a_merge_sends_waiting_deliveries_under_the_surviving_number(
     with running_hl7_server() as (host_port, messages):
         delivery, _, _ = send(host_port, screening=screening)
         do(store, clinic, merges.merge_patients, retired, survivor)
-        sender.send_all()
+        send_due_deliveries(sender, 4)
     assert find_delivery(delivery).state == "delivered"
     assert str(hl7.parse(messages[0])["PID"][0][3]).startswith("NEW-1^")
     assert outbox.build_control_id(delivery) in messages[0]

@@ -10,6 +10,7 @@ from support.interop.fhir_validators import needs_node, validate_resources
 from support.interop.hospital_issuers import allow_host
 from support.interop.loopback_servers import read_request, running_server
 
+from api.deliveries.sender_threads import send_due_deliveries
 from api.main import create_app
 from api.store.screenings import screenings
 
@@ -88,7 +89,7 @@ def test_each_stored_screening_is_notified_once(client, store, clinic, sender):
         assert "Content-Type: application/fhir+json" in head
         assert read_status(handshake)["type"] == "handshake"
         screening = add(store, clinic, "N-1", name="Pat Test")
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         _, bundle = notifications.pop()
         status = read_status(bundle)
         assert status["subscription"] == {"reference": f"{SENT_BASE}/Subscription/{number}"}
@@ -103,12 +104,12 @@ def test_each_stored_screening_is_notified_once(client, store, clinic, sender):
         }  # fmt: skip
         assert "Pat Test" not in json.dumps(bundle)
         do(store, clinic, screenings.mark_entered_in_error, screening, "another patient")
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         _, bundle = notifications.pop()
         assert bundle["entry"][1]["request"]["method"] == "PUT"
         assert client.delete(f"{PATH}/{number}").status_code == 204
         add(store, clinic, "N-2")
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         assert notifications == []
     assert client.get(f"{PATH}/{number}").json()["status"] == "off"
     assert read_status(client.get(f"{PATH}/{number}/$status").json())["status"] == "off"
@@ -122,7 +123,7 @@ def test_red_flags_are_a_topic_and_the_content_is_as_asked(client, store, clinic
         number = created.json()["id"]
         add(store, clinic, "N-1", example="too_little_known")
         flagged = add(store, clinic, "N-2", example="red_flag")
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         bundles = [bundle for _, bundle in notifications]
     assert [len(bundle["entry"]) for bundle in bundles] == [1, 1 if content == "empty" else 2]
     if content == "full-resource":
@@ -142,7 +143,7 @@ def test_what_is_sent_is_valid(client, store, clinic, sender):
         allow_host(store, clinic, host_port)
         created = post(client, build_subscription(host_port)).json()
         add(store, clinic, "N-1")
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         status = client.get(f"{PATH}/{created['id']}/$status").json()
         resources = [created, status, *(it for _, it in notifications)]
         assert validate_resources(resources) == [[]] * 4

@@ -19,6 +19,7 @@ from api.store.database.tables.access import UsedTokenRow as UsedTokenRow
 from api.store.database.tables.access import WithdrawalRow as WithdrawalRow
 from api.store.database.tables.batch import BatchChunkRow as BatchChunkRow
 from api.store.database.tables.batch import BatchRow as BatchRow
+from api.store.database.tables.batch import MappingRow as MappingRow
 from api.store.database.tables.batch import WorkerRow as WorkerRow
 from api.store.database.tables.delivery import AllowedPlaceRow as AllowedPlaceRow
 from api.store.database.tables.delivery import AttemptRow as AttemptRow

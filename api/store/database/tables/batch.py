@@ -70,6 +70,25 @@ class BatchChunkRow(OwnedRow, table=True):
     made: bytes | None = encrypted_column(nullable=True)
 
 
+class MappingRow(OwnedRow, table=True):
+    """One version of a mapping of columns; `id` is its name and version: `redcap@2`.
+
+    `content` is null if it was erased.
+    """
+
+    __table_args__: ClassVar[Any] = (
+        Index("mapping_by_name", "organisation_id", "name", "version"),
+    )
+
+    id: str = Field(primary_key=True, max_length=WORD_LENGTH)
+    name: str = Field(max_length=WORD_LENGTH)
+    version: int
+    created_at: datetime = instant_column()
+    rulebook: str = Field(max_length=WORD_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes | None = encrypted_column(nullable=True)
+
+
 class WorkerRow(StoredRow, table=True):
     """A worker process and its last heartbeat."""
 

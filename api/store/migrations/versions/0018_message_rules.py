@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0018"
-down_revision = "0015"
+down_revision = "0019"
 
 OWNED = ("message_rules", "revoked_token")
 ROLE = "nociscreen_app"

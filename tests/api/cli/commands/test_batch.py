@@ -258,26 +258,24 @@ def test_a_line_too_long_is_refused_before_it_fills_the_memory(tmp_path, suffix)
     assert not out.exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "cell"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
-        ("-2+3", "'-2+3"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t'=1"),
-        ("A;=1+1", "A;'=1+1"),
-        (" =1", "' =1"),
-        ("-1.5", "-1.5"),
-        ("+49", "+49"),
-        ("MRN-1", "MRN-1"),
-    ],
-)
-def test_no_text_in_csv_is_a_formula(tmp_path, text, cell):
+def test_no_text_in_csv_is_a_formula(tmp_path):
+    cells = {
+        "=1+1": "'=1+1",
+        "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0",
+        "-2+3": "'-2+3",
+        "@SUM(A1)": "'@SUM(A1)",
+        "\t=1": "'\t'=1",
+        "A;=1+1": "A;'=1+1",
+        " =1": "' =1",
+        "-1.5": "-1.5",
+        "+49": "+49",
+        "MRN-1": "MRN-1",
+    }
     source, out = tmp_path / "in.parquet", tmp_path / "out.csv"
-    pl.DataFrame({"row_id": [text], "age_years": [44]}).write_parquet(source)
+    pl.DataFrame({"row_id": list(cells), "age_years": [44] * len(cells)}).write_parquet(source)
     run_batch(batch(source, out))
-    assert pl.read_csv(out, infer_schema=False)["row_id"].to_list() == [cell]
+    results = pl.read_csv(out, infer_schema=False)["row_id"].to_list()
+    assert dict(zip(cells, results, strict=True)) == cells
 
 
 def test_lines_of_json_are_read_as_strictly_as_requests(tmp_path):

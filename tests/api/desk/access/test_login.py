@@ -458,7 +458,14 @@ class TestPassword:
         self, kept_service, store, kept_clinic, grace
     ):
         client = open_signed_in_browser(kept_service, grace)
-        do(store, kept_clinic, login_credentials.delete_credentials, grace.id)
+        do(
+            store,
+            kept_clinic,
+            login_credentials.set_identity,
+            grace.id,
+            "https://idp.example",
+            grace.id,
+        )
         assert "/desk/account/password" not in client.get("/desk/account").text
         assert change_password(client).status_code == 422
 

@@ -58,7 +58,7 @@ def grace(store, kept_clinic):
 @pytest.fixture
 def linked_login(store, kept_clinic, grace, ehr):
     """The practitioner, whose account of the EHR is linked."""
-    do(store, kept_clinic, login_credentials.link_identity, grace.id, ehr.url, ehr.subject)
+    do(store, kept_clinic, login_credentials.add_identity, grace.id, ehr.url, ehr.subject)
     return grace
 
 

@@ -81,7 +81,7 @@ def signs_in(work, practitioner):
         practitioner,
         login_credentials.NewCredentials(f"dr {practitioner}", "hash", "totp", 0),
     )
-    login_credentials.link_identity(work, practitioner, "https://login.example", practitioner)
+    login_credentials.set_identity(work, practitioner, "https://login.example", practitioner)
     imported_rows.add_imported_screening(work, "a row", intake())
     original = screenings.add_screening(work, intake())
     by_another = intake().assessment.model_copy(update={"rulebook": "nociplastic@2.0.0"})

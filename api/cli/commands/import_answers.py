@@ -1,4 +1,4 @@
-"""`nociscreen import`: store answers from another tool's CSV file, using a mapping file."""
+"""`nociscreen import`: store the answers in a file as screenings."""
 
 import json
 from collections import Counter
@@ -10,9 +10,10 @@ import typer
 from api.cli.context import build_operator, fail, open_configured_store, print_note
 
 if TYPE_CHECKING:
-    from api.importing.csv_reader import ColumnUse, ImportProblem, ImportReader, ImportRow
+    from api.importing.import_reader import ColumnUse, ImportReader, ImportRow
     from api.store.screenings.scored_intake import ScoredIntake
     from api.store.transaction import Transaction
+    from schemas.batches.batch import RowProblem
     from scoring.compiled_rulebook import LoadedRulebook
 
 SHOWN_PROBLEMS = 200
@@ -21,19 +22,19 @@ SOME_ROWS_BAD = 1
 
 
 class _ImportResult:
-    """Rows by outcome, how many carry red flags, the lines of rows not taken, and every problem."""
+    """Rows by outcome, how many carry red flags, which rows were not taken, and every problem."""
 
     def __init__(self, counts: dict[str, int]) -> None:
         self.counts = counts
         self.flagged = 0
-        self.changed_lines: list[int] = []
+        self.changed_places: list[str] = []
         self.flagged_changes = 0
-        self.problems: list[ImportProblem] = []
+        self.problems: list[RowProblem] = []
 
     @property
     def is_clean(self) -> bool:
         """Whether every row was taken or is there already."""
-        return not self.problems and not self.changed_lines
+        return not self.problems and not self.changed_places
 
     def count(self, row: "ImportRow", outcome: str, scored: "ScoredIntake | None" = None) -> None:
         """Count a row with this outcome."""
@@ -42,7 +43,7 @@ class _ImportResult:
         if outcome in {"valid", "stored", "amended"}:
             self.flagged += is_flagged
         if outcome == "changed":
-            self.changed_lines.append(row.line)
+            self.changed_places.append(row.place)
             self.flagged_changes += is_flagged
 
 
@@ -74,11 +75,14 @@ class _RowScorer:
         return scored
 
 
-def import_answers(  # noqa: PLR0913 - Typer passes each option as a parameter
-    file: Annotated[Path, typer.Argument(help="The CSV file.")],
-    mapping_file: Annotated[
-        Path, typer.Option("--mapping", "--map", help="The mapping file (TOML).")
+def import_answers(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
+    file: Annotated[
+        str,
+        typer.Argument(help="A file, folder or quoted pattern that `nociscreen batch` reads."),
     ],
+    mapping_file: Annotated[
+        Path | None, typer.Option("--mapping", "--map", help="The mapping file (TOML).")
+    ] = None,
     organisation: Annotated[
         str | None,
         typer.Option("--organisation", help="The organisation that will own the screenings."),
@@ -88,6 +92,15 @@ def import_answers(  # noqa: PLR0913 - Typer passes each option as a parameter
         typer.Option(
             "--to", help="Carry the answers to this version (instrument@version) and store them so."
         ),
+    ] = None,
+    rulebook: Annotated[
+        str, typer.Option(help="The instrument, or instrument@version, if no mapping names it.")
+    ] = "nociplastic",
+    format_: Annotated[
+        str | None, typer.Option("--format", help="Input format: csv, ndjson, xlsx, csv.gz ...")
+    ] = None,
+    sheet: Annotated[
+        str | None, typer.Option(help="The sheet of a workbook. The first by default.")
     ] = None,
     *,
     amend: Annotated[
@@ -100,34 +113,38 @@ def import_answers(  # noqa: PLR0913 - Typer passes each option as a parameter
 ) -> None:
     """Import each row as a screening; rows imported earlier are skipped.
 
+    Without a mapping, the columns are question ids, patient_reference, row_id and answered_on.
+
     With --to, the answers are scored under another version than that of the mapping. What could not
     be carried is left unanswered and listed.
 
     Exits with 1 if a row is invalid, or has changed since it was imported; the others are stored.
     """
-    from api.batch_scoring.mapping.mapping_file import MappingError, load_mapping
-    from api.importing.csv_reader import ImportReader
-    from scoring.catalogue import load_catalogue
+    from api.batch_scoring.file_formats import UnusableInputError
+    from api.batch_scoring.input_files import ReadOptions
+    from api.batch_scoring.mapping.mapping_file import MappingError
+    from api.cli.batch_reading import build_import_reading
+    from api.importing.import_reader import ImportReader
 
     if organisation is None and not dry_run:
         fail("--organisation or --dry-run is required")
     try:
-        mapping, loaded = load_mapping(mapping_file, load_catalogue())
-    except (MappingError, OSError) as error:
-        fail(f"{mapping_file}: {error}")
-    if to is None:
-        _require_active(loaded)
-    reading = ImportReader(file, mapping, loaded)
-    scorer = _RowScorer(loaded, None if to is None else _find_target(loaded, to))
-    try:
+        loaded, options = build_import_reading(rulebook, mapping_file, ReadOptions(sheet=sheet))
+        if to is None:
+            _require_active(loaded)
+        reading = ImportReader(file, loaded, options, format_)
+        scorer = _RowScorer(loaded, None if to is None else _find_target(loaded, to))
         result = (
             _check_rows(reading, scorer)
             if dry_run
             else _store_rows(reading, scorer, organisation or "", amend=amend)
         )
-    except MappingError as error:
+    except (MappingError, UnusableInputError) as error:
         fail(str(error))
+    except OSError as error:
+        fail(f"{error.filename or file} cannot be read: {error.strerror or error}")
     _print_result(reading.list_column_uses(), result, dry_run=dry_run)
+    _print_notices(reading)
     _print_carried(scorer)
     raise typer.Exit(0 if result.is_clean else SOME_ROWS_BAD)
 
@@ -243,30 +260,35 @@ def _print_result(columns: "list[ColumnUse]", result: _ImportResult, *, dry_run:
     console.print(table)
     problems = result.problems
     for problem in problems[:SHOWN_PROBLEMS]:
-        typer.echo(
-            f"line {problem.line}, column {problem.column!r}: expected {problem.expected_value}"
-        )
+        typer.echo(problem.message)
     if len(problems) > SHOWN_PROBLEMS:
         typer.echo(f"and {len(problems) - SHOWN_PROBLEMS} more")
     typer.echo(", ".join(f"{count} {name}" for name, count in result.counts.items()))
     if result.flagged:
         typer.echo(f"{result.flagged} of these have red flags: review them first")
-    if result.changed_lines:
+    if result.changed_places:
         typer.echo(_describe_changes(result))
     if dry_run:
         print_note("dry run: nothing was stored")
 
 
 def _describe_changes(result: _ImportResult) -> str:
-    lines = ", ".join(map(str, result.changed_lines[:SHOWN_CHANGES]))
-    more = " ..." if len(result.changed_lines) > SHOWN_CHANGES else ""
+    places = ", ".join(result.changed_places[:SHOWN_CHANGES])
+    more = " ..." if len(result.changed_places) > SHOWN_CHANGES else ""
     text = (
-        f"{len(result.changed_lines)} rows have the name of an earlier row and other answers, and "
-        f"were not taken: lines {lines}{more}"
+        f"{len(result.changed_places)} rows have the name of an earlier row and other answers, and "
+        f"were not taken: {places}{more}"
     )
     if result.flagged_changes:
         text += f"; {result.flagged_changes} of them have red flags: review them first"
     return f"{text}. If they are visits of their own, name the visit in `row`; else use --amend"
+
+
+def _print_notices(reading: "ImportReader") -> None:
+    for line in (*reading.notes, *(notice.message for notice in reading.list_notices())):
+        print_note(line)
+    if reading.blank_lines:
+        print_note(f"{reading.blank_lines:,} blank lines were skipped")
 
 
 def _print_carried(scorer: _RowScorer) -> None:

@@ -213,13 +213,13 @@ def test_every_guarded_operation_takes_a_token_of_one_scope_or_an_api_key():
     assert [item[2]["security"] for item in of_ehrs] == [[{"ehr": []}]] * len(of_ehrs)
     bundles = [item for item in guarded if item[1] == "/fhir"]  # each entry has its own scope
     assert [item[2]["security"] for item in bundles] == [[{"token": []}, {"api_key": []}]]
-    others = {
+    securities = {
         name(item): item[2]["security"] for item in guarded if item not in [*of_ehrs, *bundles]
     }
-    assert len(others) > 90
+    assert len(securities) > 90
     assert [
         operation
-        for operation, security in others.items()
+        for operation, security in securities.items()
         if security not in [[{"token": [scope]}, {"api_key": []}] for scope in SCOPES]
     ] == []
 

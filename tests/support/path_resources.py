@@ -47,7 +47,7 @@ UNKNOWN = {
 SENDING = ("/deliveries", "/deliveries/preview", "/reports")
 """How a path ends whose body names a destination."""
 
-NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1"}
+NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1", "form": "phq4"}
 """What stands in a path and is no thing of anybody."""
 
 

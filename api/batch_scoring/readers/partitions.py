@@ -31,11 +31,11 @@ def list_partition_columns(
 ) -> tuple[str, ...]:
     """Return the columns of all files. Raises UnusableInputError for one that results have."""
     columns = tuple(dict.fromkeys(name for columns in partitions for name, _ in columns))
-    taken = {*OutputColumns(loaded).names_with_explanations, *loaded.questions, *keep}
-    refused = [name for name in columns if name in taken]
-    if refused:
+    names_in_use = {*OutputColumns(loaded).names_with_explanations, *loaded.questions, *keep}
+    clashing = [name for name in columns if name in names_in_use]
+    if clashing:
         raise UnusableInputError(
-            f"the folders name the column {join_names(refused)}, which the results or questions "
+            f"the folders name the column {join_names(clashing)}, which the results or questions "
             "have; rename the folders"
         )
     return columns

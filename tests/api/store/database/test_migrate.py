@@ -181,12 +181,12 @@ def test_a_store_that_was_used_opens_after_down_and_up(untouched):
 
 def test_two_processes_that_start_at_once_make_the_tables_once(untouched):
     with ProcessPoolExecutor(3, mp_context=FORKING, max_tasks_per_child=1) as processes:
-        added = list(processes.map(open_store_and_add_clinic, [untouched] * 3))
+        ids = list(processes.map(open_store_and_add_clinic, [untouched] * 3))
     store = open_store(untouched)
     with store.read_all_organisations() as session:
         assert sorted(
             organisation.id for organisation in organisations.list_organisations(session)
-        ) == sorted(added)
+        ) == sorted(ids)
         assert len(store.signing_keys.list_published_keys()) == 1
     store.close()
 

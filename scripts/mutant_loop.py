@@ -131,7 +131,7 @@ class MutantLoop:
 
     def _try_mutant(self, mutant: Mutant, items: dict[str, pytest.Item], reset: Reset) -> list[str]:
         """Return the outcome and the test that killed the mutant."""
-        tests = self._select_tests(mutant)
+        tests = self._select_tests(mutant, items)
         if not tests:
             return ["reached by no test", ""]
         if not mutant.changes_code:
@@ -154,8 +154,8 @@ class MutantLoop:
         self._kills_by_function[mutant.function_name][killer] += 1
         return ["killed", killer]
 
-    def _select_tests(self, mutant: Mutant) -> list[str]:
-        """Return the tests that reach the function, the most promising first, within the time."""
+    def _select_tests(self, mutant: Mutant, items: dict[str, pytest.Item]) -> list[str]:
+        """Return the collected tests that reach the function, within the time, the best first."""
         killers = self._kills_by_function[mutant.function_name]
 
         def estimate_cost(test: str) -> float:
@@ -165,7 +165,8 @@ class MutantLoop:
             return (self._durations[test] + 0.001) / chance
 
         tests, seconds = [], 0.0
-        for test in sorted(self._tests_of.get(mutant.function_name, ()), key=estimate_cost):
+        tests_of_function = self._tests_of.get(mutant.function_name, ())
+        for test in sorted(items.keys() & tests_of_function, key=estimate_cost):
             tests.append(test)
             seconds += self._durations[test]
             if seconds > self._seconds:

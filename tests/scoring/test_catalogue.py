@@ -100,7 +100,7 @@ def test_the_newest_active_version_is_chosen_by_number_and_not_by_letter(tmp_pat
     assert catalogue.find_current("weather").name == "weather@1.10.0"
     assert catalogue.find_current("weather@1.10.0").name == "weather@1.10.0"
     assert [it.name for it in catalogue.list_current()] == ["weather@1.10.0"]
-    with pytest.raises(UnknownRulebookError, match="a newer version"):
+    with pytest.raises(UnknownRulebookError, match=r"^a newer version of that rulebook is active$"):
         catalogue.find_current("weather@1.9.0")
 
 
@@ -116,7 +116,9 @@ def test_a_retired_version_is_found_as_released_and_a_draft_is_not(tmp_path):
     assert catalogue.find_released("weather").name == "weather@1.10.0"
     assert catalogue.find_released("weather@1.9.0").name == "weather@1.9.0"
     for name in ("weather@2.0.0", "rain"):
-        with pytest.raises(UnknownRulebookError, match="no released rulebook"):
+        with pytest.raises(
+            UnknownRulebookError, match=r"^there is no released rulebook of that name$"
+        ):
             catalogue.find_released(name)
 
 

@@ -85,14 +85,15 @@ def test_an_abbreviation_keeps_its_capitals_inside_a_sentence(tmp_path):
 
 def test_a_language_has_its_decimal_mark_and_its_capitals_in_every_sentence(tmp_path):
     path = tmp_path / "weather.toml"
-    path.write_text(SMALL.replace("points = 4", "points = 4.4"), encoding="utf-8")
+    text = SMALL.replace("points = 4", "points = 4.4").replace("points = -1", "points = -1.5")
+    path.write_text(text, encoding="utf-8")
     english = read_rulebook(path)
     german = LoadedRulebook(
         english.rulebook, english.sha256, SentenceStyle(",", lowercase_labels=False)
     )
     rainy = {"rain": True, "winds": ("west",)}
-    assert because(german, {}) == "Open (Rain): -1 to +4,4."
-    assert because(english, {}) == "Open (rain): -1 to +4.4."
+    assert because(german, {}) == "Open (Rain): -1,5 to +4,4."
+    assert because(english, {}) == "Open (rain): -1.5 to +4.4."
     assert because(german, {"rain": True, "winds": ()}).endswith("none of these: +4,4 points.")
     assert "+4,4 points, x0,25 = +1,1 points, because" in because(german, rainy)
     assert "+4.4 points, x0.25 = +1.1 points, because" in because(english, rainy)

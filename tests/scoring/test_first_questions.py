@@ -1,9 +1,14 @@
 """The questions to answer first: those that must be answered, then those that move most."""
 
+import tomllib
+
 import pytest
 from support.builders import load_example
 from support.scoring.second_rulebook import FIRST_RULEBOOKS, load_second
+from support.scoring.small_rulebook import SMALL
 
+from schemas.rulebooks.rulebook import Rulebook
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
 from scoring.first_questions import choose_first_questions
 
@@ -55,6 +60,11 @@ def test_only_the_first_twelve_questions_are_tried():
         "evoked_on_examination",
         "sensory_or_motor_loss",
     )
+
+
+def test_without_a_banded_total_they_keep_their_order():
+    weather = LoadedRulebook(Rulebook.model_validate(tomllib.loads(SMALL)), "0" * 64)
+    assert choose({}, weather) == ("rain", "winds")
 
 
 def test_the_second_generation_names_them_itself():

@@ -1,10 +1,19 @@
 """One-time codes: which moments they are accepted at."""
 
+import re
+
 import pyotp
 import pytest
 import time_machine
 
-from api.security.totp import STEP_SECONDS, find_matching_step, generate_totp_secret, normalise_code
+from api.security.totp import (
+    STEP_SECONDS,
+    build_provisioning_uri,
+    find_matching_step,
+    generate_recovery_codes,
+    generate_totp_secret,
+    normalise_code,
+)
 
 NOW = 1_795_000_005
 STEP = NOW // STEP_SECONDS
@@ -40,3 +49,17 @@ def test_a_code_is_compared_in_small_letters_and_up_to_forty_characters(code, no
 @pytest.mark.parametrize("code", ["", "000", "x" * 6, "\u0661" * 6])
 def test_a_text_that_is_no_code_is_refused(code):
     assert find_matching_step(generate_totp_secret(), code) is None
+
+
+def test_ten_different_recovery_codes_are_free_of_letters_that_look_alike():
+    codes = generate_recovery_codes()
+    assert len(set(codes)) == 10
+    characters = "[2-9abcdefghjkmnpqrstuvwxyz]{5}"
+    shape = re.compile(f"{characters}-{characters}")
+    assert [code for code in codes if not shape.fullmatch(code)] == []
+
+
+def test_the_provisioning_uri_names_the_secret_the_person_and_the_issuer():
+    secret = generate_totp_secret()
+    uri = build_provisioning_uri(secret, "anna", "Clinic")
+    assert uri == f"otpauth://totp/Clinic:anna?secret={secret}&issuer=Clinic"

@@ -58,12 +58,17 @@ def test_a_lost_and_a_new_flag_are_a_difference():
     assert difference.changes_result
 
 
-def test_an_open_criterion_does_not_differ_from_one_without_points():
+def test_an_open_criterion_differs_from_one_with_points_and_not_from_one_without():
     before = assess(OLD, {"age_years": 40, "pain_duration_months": 12, "diagnoses": (), **CALM})
-    assert any(line.points is None for line in before.criteria)
-    lines = tuple(replace(line, points=line.points or Decimal(0)) for line in before.criteria)
-    after = before.model_copy(update={"criteria": lines})
-    assert compare_assessments(before, after).criteria == ()
+    open_ids = tuple(line.id for line in before.criteria if line.points is None)
+    assert open_ids
+    for points, differing_ids in ((0, ()), (1, open_ids)):
+        lines = tuple(
+            replace(line, points=Decimal(points)) if line.points is None else line
+            for line in before.criteria
+        )
+        after = before.model_copy(update={"criteria": lines})
+        assert compare_assessments(before, after).criteria == differing_ids
 
 
 def test_an_assessment_does_not_differ_from_itself():

@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from api.admin import routes as admin
 from api.audit import routes as audit
+from api.auth.ehr_client import EhrClient
 from api.auth.external_tokens import ExternalTokenVerifier
 from api.auth.jwks_cache import JwksCache
 from api.auth.services import Services, find_app_services
@@ -34,6 +35,7 @@ from api.http.errors.error_conversion import respond_to_store_error
 from api.http.exact_paths import ExactPaths
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
+from api.inbound import routes as inbound
 from api.oauth import routes as oauth
 from api.outbound.bulkhead import Bulkhead
 from api.patients import routes as patients
@@ -163,6 +165,7 @@ def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Servi
         ),
         jwks_cache=jwks_cache,
         external_tokens=ExternalTokenVerifier(store, jwks_cache),
+        ehr_client=EhrClient(store, bulkhead),
         denied_requests=DeniedRequestLog(store),
         rate_limiter=RateLimiter(),
         metrics=store.metrics,
@@ -184,6 +187,7 @@ def _routers(rules: Catalogue) -> tuple[APIRouter, ...]:
         *audit.ROUTERS,
         *admin.ROUTERS,
         *forms.ROUTERS,
+        *inbound.ROUTERS,
         *oauth.ROUTERS,
         *fhir.ROUTERS,
         *cds_hooks.ROUTERS,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.auth.client_authentication import TOKEN_PATH
+from api.auth.client_authentication import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
 from api.dependencies import SettingsDep
 from api.http.errors.error_responses import error_responses
 from api.http.public_route import PublicRoute
@@ -20,6 +20,8 @@ class SmartConfiguration(BaseModel, frozen=True):
 
     issuer: str
     token_endpoint: str
+    introspection_endpoint: str
+    revocation_endpoint: str
     token_endpoint_auth_methods_supported: list[str]
     token_endpoint_auth_signing_alg_values_supported: list[str]
     grant_types_supported: list[str]
@@ -57,6 +59,8 @@ def _describe_server(settings: Settings) -> SmartConfiguration:
     return SmartConfiguration(
         issuer=settings.public_url,
         token_endpoint=settings.public_url + TOKEN_PATH,
+        introspection_endpoint=settings.public_url + INTROSPECTION_PATH,
+        revocation_endpoint=settings.public_url + REVOCATION_PATH,
         token_endpoint_auth_methods_supported=[
             "private_key_jwt",
             "client_secret_basic",

@@ -114,7 +114,10 @@ ParametersBody = Annotated[
     dict[str, Any],
     Body(
         media_type=FHIR_JSON,
-        json_schema_extra={"required": ["resourceType"]},
+        json_schema_extra={
+            "required": ["resourceType"],
+            "properties": {"resourceType": {"type": "string"}},
+        },
         description="Parameters with the patient as `subject` (`valueReference`).",
     ),
 ]
@@ -126,7 +129,10 @@ BundleBody = Annotated[
     dict[str, Any],
     Body(
         media_type=FHIR_JSON,
-        json_schema_extra={"required": ["resourceType", "type"]},
+        json_schema_extra={
+            "required": ["resourceType", "type"],
+            "properties": {"resourceType": {"type": "string"}, "type": {"type": "string"}},
+        },
         description="A Bundle of type `batch` or `transaction` with at most 100 entries.",
     ),
 ]

@@ -3,12 +3,15 @@
 import gzip
 import json
 import re
+from importlib.metadata import version
 
 import pytest
 from support.builders import clinic, request
 from support.callers import bearing, calling
 from support.contract_document import EXPANDED
 from support.path_resources import UNKNOWN, addressed, create_resource, fill_body, things_of
+
+from api.contract.operation_examples import load_operation_examples
 
 DOCUMENT = EXPANDED
 WRITES = [
@@ -150,6 +153,7 @@ def test_json_is_compressed_for_those_who_accept_it(service, caller):
 NAMES = {
     "instrument": "phq4", "form": "phq4", "version": "1.0.0", "code_list": "phq4-band",
     "part": "band", "definition": "QuestionnaireResponse-score", "code": "invalid_request",
+    "device": f"nociscreen-{version('nociscreen')}",
 }  # fmt: skip
 CHANGING = ("/health/", "/metrics", "/v1/reports/verify/")
 """Public, but never the same for long; or only for whoever holds the report."""
@@ -182,9 +186,10 @@ def test_what_is_public_may_be_kept_and_is_sent_compressed(service):
 
 def test_every_operation_with_an_idempotency_key_is_carried_out_once(caller):
     names = []
+    examples = load_operation_examples().keys() - {"rescore_screening"}  # between two versions
     for method, path, operation in WRITES:
-        is_rescoring = operation["operationId"] == "rescore_screening"  # between two versions
-        if "Idempotency-Key" in list_headers(operation) and not is_rescoring:
+        has_example = operation["operationId"] in examples
+        if "Idempotency-Key" in list_headers(operation) and has_example:
             things = things_of(caller, path) | {"suffix": "pdf"}
             content = operation.get("requestBody", {}).get("content", {})
             kind, body = next(iter(content.items()), (None, {}))
@@ -201,7 +206,7 @@ def test_every_operation_with_an_idempotency_key_is_carried_out_once(caller):
             assert answers[1].headers["idempotency-replayed"] == "true", path
             assert answers[0].content == answers[1].content, path
             names.append(operation["operationId"])
-    assert len(names) == 16
+    assert len(names) >= 16
 
 
 def test_the_description_is_cached_by_its_tag(caller):

@@ -44,7 +44,7 @@ def intakes() -> list[Row]:
 
 
 @pytest.fixture(scope="module")
-def expected(intakes) -> list[Row]:
+def engine_rows(intakes) -> list[Row]:
     return [_without_identifiers(weighed_row(LOADED, intake)) for intake in intakes]
 
 
@@ -133,27 +133,27 @@ FILES: dict[str, tuple[str, Callable[[Path, list[Row]], None]]] = {
 
 
 @pytest.mark.parametrize("entrance", FILES)
-def test_a_file_is_scored_as_the_engine_scores(tmp_path, intakes, expected, entrance):
+def test_a_file_is_scored_as_the_engine_scores(tmp_path, intakes, engine_rows, entrance):
     name, write_file = FILES[entrance]
     source, out = tmp_path / name, tmp_path / "out.parquet"
     write_file(source, intakes)
     outcome = CliRunner().invoke(main, ["batch", str(source), "-o", str(out)])
     assert "had problems" not in outcome.stderr
     rows = pl.read_parquet(out).drop(IDENTIFIERS).to_dicts()
-    assert rows == expected
+    assert rows == engine_rows
 
 
-def test_columns_are_scored_as_the_engine_scores(intakes, expected):
+def test_columns_are_scored_as_the_engine_scores(intakes, engine_rows):
     frame = frame_of(LOADED, intakes)
     by_arrow = ArrowRules(LOADED).score_batches(frame.to_arrow().to_batches())
     rows = pa.Table.from_batches(by_arrow).to_pylist()
-    assert [_without_identifiers(row) for row in rows] == expected
-    assert score_frame(frame).drop(IDENTIFIERS).to_dicts() == expected
+    assert [_without_identifiers(row) for row in rows] == engine_rows
+    assert score_frame(frame).drop(IDENTIFIERS).to_dicts() == engine_rows
 
 
-def test_a_batch_over_http_is_scored_as_the_engine_scores(kept_client, intakes, expected):
+def test_a_batch_over_http_is_scored_as_the_engine_scores(kept_client, intakes, engine_rows):
     batch = complete_batch(kept_client, csv(*_number(intakes)))
-    assert results(kept_client, batch).drop(IDENTIFIERS).to_dicts() == expected
+    assert results(kept_client, batch).drop(IDENTIFIERS).to_dicts() == engine_rows
 
 
 @pytest.mark.parametrize("entrance", ["CSV", "workbook", "SPSS"])

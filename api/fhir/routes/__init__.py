@@ -2,6 +2,7 @@
 
 from api.fhir.routes import (
     audit,
+    bulk_export,
     bundles,
     definitions,
     documents,
@@ -19,10 +20,12 @@ ROUTERS = (
     operations.scoring_router,
     operations.screening_router,
     operations.report_router,
+    operations.questionnaire_router,
     response_read.router,
     response_write.router,
     response_write.patch_router,
     results.router,
     documents.router,
     audit.router,
+    bulk_export.router,
 )

@@ -24,7 +24,7 @@ from api.batch_scoring.readers.answers import restore_answers
 from api.cli import main
 from api.fhir.elements import CanonicalUrls
 from api.fhir.questionnaire_catalogue import list_questionnaire_forms
-from api.fhir.resources.questionnaire_response import build_answer_items
+from api.fhir.resources.questionnaire_response import build_items
 from api.importing.import_reader import ImportReader
 from scoring.catalogue import load_catalogue
 from scoring.columns.arrow import ArrowRules
@@ -110,7 +110,7 @@ def write_bulk_export(file: Path, intakes: list[Row]) -> None:
             "id": f"r{number}",
             "status": "completed",
             "questionnaire": form.canonical,
-            "item": build_answer_items(form, intake),
+            "item": build_items(form, intake),
         }
         for number, intake in enumerate(intakes)
     ]

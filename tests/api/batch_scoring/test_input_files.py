@@ -45,6 +45,11 @@ def write_workbook(file: Path) -> None:
     ROWS.write_excel(file)
 
 
+def write_old_workbook(file: Path) -> None:
+    """Copy the file that xlwt 1.3 wrote from these rows; the library is no longer maintained."""
+    file.write_bytes((Path(__file__).parent / "rows.xls").read_bytes())
+
+
 def write_opendocument(file: Path) -> None:
     def cell(value: object) -> str:
         if value is None:
@@ -116,6 +121,7 @@ def write_archive(file: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], None]] = {
     "xlsx": write_workbook,
+    "xls": write_old_workbook,
     "ods": write_opendocument,
     "sav": write_spss,
     "dta": write_stata,

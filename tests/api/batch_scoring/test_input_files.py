@@ -1,5 +1,6 @@
 """Every kind of file gives the right rows; archives and folders are read whole or refused."""
 
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import pyreadstat
 import pytest
 from typer.testing import CliRunner
 
+from api.batch_scoring.file_formats import UnusableInputError
+from api.batch_scoring.readers.table_sources import TableOptions, open_table
 from api.cli import main
 
 ROWS = pl.DataFrame(
@@ -217,6 +220,12 @@ def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path, suffix):
         outcome = nociscreen(damaged, "-o", out)
         assert (outcome.exit_code, outcome.stderr.startswith(f"{damaged}: ")) == (2, True)
         assert not out.exists()
+
+
+def test_a_panic_of_a_library_is_told_as_damage():
+    content = (Path(__file__).parent / "rows.xls").read_bytes()[:3600]
+    with pytest.raises(UnusableInputError, match="is not an Excel 97 workbook, or is damaged"):
+        open_table(io.BytesIO(content), TableOptions("xls"), {})
 
 
 @pytest.mark.parametrize("suffix", ["xlsx", "sav", "feather"])

@@ -75,8 +75,8 @@ class SharedCells(FrozenModel):
     The row that fills them comes first. It is no row of its own if it answers nothing else.
     """
 
-    by: SourceColumn
-    columns: Many[SourceColumn] = Field(min_length=1)
+    by: SourceColumn = Field(description="The column that names the record.")
+    columns: Many[SourceColumn] = Field(min_length=1, description="The columns that are shared.")
 
 
 class ImportMapping(FrozenModel):
@@ -93,7 +93,9 @@ class ImportMapping(FrozenModel):
     patient: SourceColumn | None = None
     system: Reference | None = None
     row: SourceColumn | Many[SourceColumn] | None = None
-    shared: SharedCells | None = None
+    shared: SharedCells | None = Field(
+        default=None, description="Cells that all rows of a record share."
+    )
     answered_on: DateColumn | None = None
     answered_by: AnsweredBy | None = None
     ignore: Many[SourceColumn] = ()

@@ -87,6 +87,9 @@ def run_batch(
     """
     if batch.source == STANDARD_STREAM and batch.resume:
         raise UnusableInputError("--resume is not possible with standard input")
+    mapping = batch.read_options.mapping
+    if batch.resume and mapping is not None and mapping.shared is not None:
+        raise UnusableInputError("--resume is not possible with `shared` columns of a mapping")
     inputs = find_input_files(batch.source, batch.input_format)
     columns = list_partition_columns(
         [file.partitions for file in inputs], batch.rules.loaded, batch.names.keep

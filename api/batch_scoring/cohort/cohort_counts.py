@@ -1,5 +1,6 @@
 """Counts results for a cohort part by part, and adds the counts of all parts to a cohort."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -220,8 +221,8 @@ def _build_cross_table(
 def withhold_small_counts(counts: list[list[int]]) -> list[list[int | None]]:
     """Return the counts of a table with None for small ones, and for those that would reveal them.
 
-    A line or column with one withheld count would reveal it by its sum, so a second one, the
-    smallest, is withheld too.
+    A line or column with one withheld count would reveal it by its sum, so a second one is withheld
+    too: the smallest, or a zero if there is nothing else.
     """
     places = [(row, column) for row, line in enumerate(counts) for column in range(len(line))]
     withheld = {(r, c) for r, c in places if 0 < counts[r][c] < SMALLEST_COUNT}
@@ -231,9 +232,10 @@ def withhold_small_counts(counts: list[list[int]]) -> list[list[int | None]]:
     while changed:
         changed = False
         for line in lines:
-            open_places = [it for it in line if it not in withheld and counts[it[0]][it[1]]]
+            open_places = [it for it in line if it not in withheld]
             if len(withheld.intersection(line)) == 1 and open_places:
-                withheld.add(min(open_places, key=lambda it: counts[it[0]][it[1]]))
+                size = {it: counts[it[0]][it[1]] for it in open_places}
+                withheld.add(min(open_places, key=lambda it: size[it] or math.inf))
                 changed = True
     return [
         [None if (r, c) in withheld else count for c, count in enumerate(line)]

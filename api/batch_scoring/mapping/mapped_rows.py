@@ -7,6 +7,7 @@ import polars as pl
 
 from api.batch_scoring.mapping.cell_parser import (
     UNANSWERED,
+    UNCHECKED,
     AnswerParser,
     CellError,
     build_cell_rules,
@@ -33,6 +34,14 @@ class RowMapper:
         self._mapping = mapping
         self._questions = loaded.questions
         rules = build_cell_rules(mapping, loaded)
+        self._record_cells: dict[str, dict[str, str]] = {}
+        shared_columns = mapping.shared.columns if mapping.shared else ()
+        self._empty_words = {
+            name: UNCHECKED if question.columns else ("",)
+            for question in mapping.question
+            for name in question.column_names
+            if name not in shared_columns
+        }
         self._parsers = [
             (question, AnswerParser(question, loaded.questions[question.id], rules))
             for question in mapping.question
@@ -62,6 +71,7 @@ class RowMapper:
     ) -> tuple[dict[str, Any], list[tuple[str | None, str, str]]]:
         """Return the answers and identifiers of a row, and its faults by column."""
         mapping = self._mapping
+        row = self._share_cells(row)
         answers: dict[str, Any] = {
             name: list(value) if isinstance(value, tuple) else value
             for name, value in mapping.constants.items()
@@ -90,6 +100,19 @@ class RowMapper:
         }
         kept_cells = {name: row[name] or None for name in mapping.keep}
         return ({} if faults else answers) | identifiers | kept_cells, faults
+
+    def _share_cells(self, row: Mapping[str, str]) -> Mapping[str, str]:
+        """Return the row with the cells that its record shares."""
+        shared = self._mapping.shared
+        if shared is None:
+            return row
+        cells = {name: row[name] for name in shared.columns if row[name].strip()}
+        record_cells = self._record_cells.setdefault(row[shared.by].strip(), {})
+        record_cells |= cells
+        words = self._empty_words.items()
+        if any(row[name].strip().casefold() not in empty for name, empty in words):
+            return {**row, **record_cells}
+        return {**row, **dict.fromkeys(shared.columns, "")}
 
 
 class MappedPiece(NamedTuple):

@@ -69,6 +69,16 @@ class QuestionMap(FrozenModel):
         return (*(column for column in single if column is not None), *self.columns)
 
 
+class SharedCells(FrozenModel):
+    """Columns that one row of a record fills for all of its rows, as REDCap has it for repeats.
+
+    The row that fills them comes first. It is no row of its own if it answers nothing else.
+    """
+
+    by: SourceColumn = Field(description="The column that names the record.")
+    columns: Many[SourceColumn] = Field(min_length=1, description="The columns that are shared.")
+
+
 class ImportMapping(FrozenModel):
     """The content of a mapping file.
 
@@ -83,6 +93,9 @@ class ImportMapping(FrozenModel):
     patient: SourceColumn | None = None
     system: Reference | None = None
     row: SourceColumn | Many[SourceColumn] | None = None
+    shared: SharedCells | None = Field(
+        default=None, description="Cells that all rows of a record share."
+    )
     answered_on: DateColumn | None = None
     answered_by: AnsweredBy | None = None
     ignore: Many[SourceColumn] = ()
@@ -119,6 +132,8 @@ class ImportMapping(FrozenModel):
         if self.patient is not None:
             uses[self.patient] = "the patient's number"
         uses |= dict.fromkeys(self.row_columns, "names the row")
+        if self.shared is not None:
+            uses.setdefault(self.shared.by, "names the record")
         if self.answered_on is not None:
             uses[self.answered_on.column] = "the date of the answers"
         return uses
@@ -167,6 +182,10 @@ def _describe(fault: Any) -> str:
 def _find_faults(mapping: ImportMapping, loaded: LoadedRulebook) -> Any:
     questions = {question.id: question for question in loaded.rulebook.question}
     ids: set[str] = set()
+    mapped_columns = {name for question in mapping.question for name in question.column_names}
+    for name in mapping.shared.columns if mapping.shared else ():
+        if name not in mapped_columns:
+            yield f"shared: no question reads the column {name!r}"
     for name in mapping.constants:
         if name not in questions:
             yield f"constants: {loaded.name} has no question {name}"

@@ -11,7 +11,6 @@ from datetime import date, datetime, time
 from typing import Any, NamedTuple
 
 import polars as pl
-from polars.exceptions import PanicException
 
 from api.batch_scoring.file_formats import UnusableInputError
 from schemas.rulebooks.rulebook import Question
@@ -73,9 +72,9 @@ def open_table(
             case kind:
                 rows = _read_statistics_file(source, kind, questions).lazy()
         return OpenedTable(rows, rows.select(pl.len()).collect().item())
-    except UnusableInputError:
+    except (UnusableInputError, KeyboardInterrupt, SystemExit):
         raise
-    except (Exception, PanicException):  # noqa: BLE001 - each library has its own errors
+    except BaseException:  # noqa: BLE001 - each library has its own errors, also of panics
         name = _NAMES[options.kind]
         raise UnusableInputError(f"the file is not {name}, or is damaged") from None
 

@@ -84,6 +84,7 @@ def test_small_counts_by_clinic_are_withheld_and_the_others_are_true(run):
         ([[10, 20], [30, 40]], [[10, 20], [30, 40]]),
         ([[4, 20], [30, 40]], [[None, None], [None, None]]),
         ([[5, 0], [30, 40]], [[5, 0], [30, 40]]),
+        ([[3, 40], [0, 50], [0, 60]], [[None, None], [None, None], [0, 60]]),
         ([[1, 2, 9], [3, 4, 9]], [[None, None, 9], [None, None, 9]]),
         ([[1, 8, 9], [7, 6, 5]], [[None, None, 9], [None, None, 5]]),
     ],

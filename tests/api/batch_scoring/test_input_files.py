@@ -1,5 +1,6 @@
 """Every kind of file gives the right rows; archives and folders are read whole or refused."""
 
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -10,6 +11,8 @@ import pyreadstat
 import pytest
 from typer.testing import CliRunner
 
+from api.batch_scoring.file_formats import UnusableInputError
+from api.batch_scoring.readers.table_sources import TableOptions, open_table
 from api.cli import main
 
 ROWS = pl.DataFrame(
@@ -43,6 +46,11 @@ def write_csv(file: Path) -> None:
 
 def write_workbook(file: Path) -> None:
     ROWS.write_excel(file)
+
+
+def write_old_workbook(file: Path) -> None:
+    """Copy the file that xlwt 1.3 wrote from these rows; the library is no longer maintained."""
+    file.write_bytes((Path(__file__).parent / "rows.xls").read_bytes())
 
 
 def write_opendocument(file: Path) -> None:
@@ -116,6 +124,7 @@ def write_archive(file: Path) -> None:
 
 WRITERS: dict[str, Callable[[Path], None]] = {
     "xlsx": write_workbook,
+    "xls": write_old_workbook,
     "ods": write_opendocument,
     "sav": write_spss,
     "dta": write_stata,
@@ -211,6 +220,12 @@ def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path, suffix):
         outcome = nociscreen(damaged, "-o", out)
         assert (outcome.exit_code, outcome.stderr.startswith(f"{damaged}: ")) == (2, True)
         assert not out.exists()
+
+
+def test_a_panic_of_a_library_is_told_as_damage():
+    content = (Path(__file__).parent / "rows.xls").read_bytes()[:3600]
+    with pytest.raises(UnusableInputError, match="is not an Excel 97 workbook, or is damaged"):
+        open_table(io.BytesIO(content), TableOptions("xls"), {})
 
 
 @pytest.mark.parametrize("suffix", ["xlsx", "sav", "feather"])

@@ -3,6 +3,7 @@
 from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from support.builders import clinic, do
 from support.servers import processes
@@ -126,3 +127,38 @@ def test_a_box_that_was_not_shown_is_not_checked():
 def test_a_day_is_read_in_one_of_the_formats(cell, formats, day):
     column = DateColumn(column="c", format=formats, unknown=(date(1980, 1, 1),))
     assert parse_day(cell, column)[0] == day
+
+
+REPEATS = """\
+source = "redcap"
+rulebook = "nociplastic@2.0.0"
+patient = "record_id"
+row = ["record_id", "redcap_event_name", "redcap_repeat_instrument", "redcap_repeat_instance"]
+shared = { by = "record_id", columns = ["age", "months"] }
+question = [
+  { id = "age_years", column = "age" },
+  { id = "pain_duration_months", column = "months" },
+  { id = "fatigue", column = "fatigue" },
+  { id = "rf_general", columns = { flags___1 = "fever_or_rigors" }, none_column = "flags___0" },
+]
+"""
+
+
+def test_repeats_of_a_record_share_what_its_first_row_answers(tmp_path):
+    mapping, out = tmp_path / "map.toml", tmp_path / "out.parquet"
+    mapping.write_text(REPEATS, encoding="utf-8")
+    outcome = check(HERE / "redcap_repeats.csv", mapping)
+    assert "3 valid, 0 duplicate, 0 invalid, 2 empty" in outcome.stdout
+    words = ["batch", str(HERE / "redcap_repeats.csv"), "--map", str(mapping), "-o", str(out)]
+    assert CliRunner().invoke(main, words).exit_code == 0
+    missing = pl.read_parquet(out)["missing"].to_list()
+    assert ["age_years" in (names or ()) for names in missing] == [True, False, False, True, False]
+    refusal = CliRunner().invoke(main, [*words, "--resume"])
+    assert (refusal.exit_code, "`shared` columns" in refusal.stderr) == (2, True)
+
+
+def test_shared_columns_must_answer_a_question(tmp_path):
+    mapping = tmp_path / "map.toml"
+    mapping.write_text(REPEATS.replace('"age", "months"', '"sex"'), encoding="utf-8")
+    outcome = check(HERE / "redcap_repeats.csv", mapping)
+    assert (outcome.exit_code, "no question reads the column 'sex'" in outcome.stderr) == (2, True)

@@ -79,7 +79,8 @@ def signs_in(work, practitioner):
         practitioner,
         login_credentials.NewCredentials(f"dr {practitioner}", "hash", "totp", 0),
     )
-    login_credentials.set_identity(work, practitioner, "https://login.example", practitioner)
+    elsewhere = add_practitioner(work, f"{practitioner}-2", "Other", ["score"]).id
+    login_credentials.set_identity(work, elsewhere, "https://login.example", elsewhere)
     imported_rows.add_imported_screening(work, "a row", intake())
     original = screenings.add_screening(work, intake())
     by_another = intake().assessment.model_copy(update={"rulebook": "nociplastic@2.0.0"})

@@ -133,7 +133,7 @@ def _serving() -> Iterator[tuple[int, bytes, Callable[[int], bytes]]]:
         }
         token = issue_token(environment)
         strangers = _add_strangers(environment, folder, silent, (hook, fhir, mllp))
-        port = stack.enter_context(start_service(environment))
+        port, _ = stack.enter_context(start_service(environment))
         _enqueue(environment, port, strangers)
         score = build_request("/v1/score", token, INTAKE)
         yield port, score, lambda number: _build_call(number, strangers)

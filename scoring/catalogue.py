@@ -58,14 +58,26 @@ class CatalogueEntry(FrozenModel):
 
 
 class Catalogue:
-    """The rulebooks of a folder by name, in the order of its index."""
+    """The rulebooks of a folder by name, in the order of its index.
 
-    def __init__(self, folder: Path = RULEBOOKS_FOLDER) -> None:
+    With `lazy`, each is loaded at its first use.
+    """
+
+    def __init__(self, folder: Path = RULEBOOKS_FOLDER, *, lazy: bool = False) -> None:
         index = _read_toml(folder / "index.toml")
         self.entries = tuple(
             _validate(CatalogueEntry, table, "index.toml") for table in index.get("entry", ())
         )
-        self._loaded = {entry.name: _load_entry(folder, entry) for entry in self.entries}
+        self._folder = folder
+        self._entries = {entry.name: entry for entry in self.entries}
+        self._loaded: dict[str, LoadedRulebook] = {}
+        if not lazy:
+            self.load_all()
+
+    def load_all(self) -> None:
+        """Load every rulebook now. Raises RulebookError."""
+        for name in self._entries:
+            self.find_version(name)
 
     def find_active(self, name: str) -> LoadedRulebook:
         """Return the active rulebook of that name, or the newest active version of an instrument.
@@ -79,16 +91,17 @@ class Catalogue:
         ]
         if not entries:
             raise UnknownRulebookError("there is no active rulebook of that name")
-        return self._loaded[
-            max(entries, key=lambda entry: entry.rulebook_name.version_numbers).name
-        ]
+        newest = max(entries, key=lambda entry: entry.rulebook_name.version_numbers)
+        return self.find_version(newest.name)
 
     def find_version(self, name: str) -> LoadedRulebook:
         """Return the rulebook `instrument@version`, active or not. Raises UnknownRulebookError."""
-        try:
-            return self._loaded[name]
-        except KeyError:
-            raise UnknownRulebookError("no rulebook has that name and version") from None
+        if name not in self._loaded:
+            entry = self._entries.get(name)
+            if entry is None:
+                raise UnknownRulebookError("no rulebook has that name and version")
+            self._loaded[name] = _load_entry(self._folder, entry)
+        return self._loaded[name]
 
     def find_current(self, name: str) -> LoadedRulebook:
         """Return the active rulebook of that name if it is the newest of its instrument.
@@ -118,7 +131,9 @@ class Catalogue:
 
     def list_released(self) -> tuple[LoadedRulebook, ...]:
         """Return every rulebook that is active or retired, in the order of the index."""
-        return tuple(self._loaded[entry.name] for entry in self.entries if entry.status != "draft")
+        return tuple(
+            self.find_version(entry.name) for entry in self.entries if entry.status != "draft"
+        )
 
     def find_entry(self, loaded: LoadedRulebook) -> CatalogueEntry:
         """Return the index entry of a loaded rulebook."""
@@ -126,13 +141,15 @@ class Catalogue:
 
     def list_active(self) -> tuple[LoadedRulebook, ...]:
         """Return every active rulebook, in the order of the index."""
-        return tuple(self._loaded[entry.name] for entry in self.entries if entry.status == "active")
+        return tuple(
+            self.find_version(entry.name) for entry in self.entries if entry.status == "active"
+        )
 
 
 @cache
 def load_catalogue() -> Catalogue:
     """Return the rulebooks that ship with the product; loaded once per process."""
-    return Catalogue()
+    return Catalogue(lazy=True)
 
 
 def read_rulebook(path: Path, *, with_trials: bool = True) -> LoadedRulebook:

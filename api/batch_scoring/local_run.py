@@ -3,10 +3,10 @@
 The output appears only when the whole run has succeeded.
 """
 
-import os
 import sys
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
@@ -19,14 +19,13 @@ from api.batch_scoring.checkpoints import (
     PartSummary,
     RunMismatchError,
     read_files,
-    sync_folder,
 )
-from api.batch_scoring.chunk_scorer import score_frame
+from api.batch_scoring.chunk_scorer import build_empty_results, score_frame
 from api.batch_scoring.column_names import ColumnNames
-from api.batch_scoring.compression import compress_member
 from api.batch_scoring.counts.row_keys import encode_row_keys
 from api.batch_scoring.counts.run_summary import summarise_part, summarise_run
 from api.batch_scoring.file_formats import (
+    MERGED_FORMATS,
     STANDARD_STREAM,
     FileFormat,
     UnusableInputError,
@@ -40,14 +39,19 @@ from api.batch_scoring.input_files import (
     refuse_same_files,
 )
 from api.batch_scoring.mapping.mapping_file import ImportMapping
-from api.batch_scoring.readers.base import FilePiece, ParsedRows
-from api.batch_scoring.writers import encode_csv, encode_ipc, encode_ndjson, merge_into_parquet
+from api.batch_scoring.output.output_file import encode_part, merge_parts
+from api.batch_scoring.read_ahead import read_ahead, write_behind
+from api.batch_scoring.readers.base import ParsedRows
+from api.batch_scoring.readers.partitions import add_partitions, list_partition_columns
 from schemas.batches.batch import SOURCE_FILE_COLUMN, SOURCE_LINE_COLUMN, BatchSummary
 from scoring.columns import ColumnRules
 
 
 class BatchRun(NamedTuple):
-    """The options of a run: a file, a pattern or `-` as input, a file or `-` as output."""
+    """The options of a run: a file, a pattern or `-` as input, a file or `-` as output.
+
+    `partition_columns` are those that the folders of its input name.
+    """
 
     source: str
     output: str
@@ -58,6 +62,12 @@ class BatchRun(NamedTuple):
     output_format: str | None = None
     read_options: ReadOptions = ReadOptions()
     resume: bool = False
+    partition_columns: tuple[str, ...] = ()
+
+    @property
+    def keep(self) -> tuple[str, ...]:
+        """The columns to return with the results."""
+        return (*self.names.keep, *self.partition_columns)
 
 
 class RunProgress(NamedTuple):
@@ -78,21 +88,25 @@ def run_batch(
     if batch.source == STANDARD_STREAM and batch.resume:
         raise UnusableInputError("--resume is not possible with standard input")
     inputs = find_input_files(batch.source, batch.input_format)
+    columns = list_partition_columns(
+        [file.partitions for file in inputs], batch.rules.loaded, batch.names.keep
+    )
+    batch = batch._replace(partition_columns=columns)
     refuse_same_files([file.name for file in inputs], [batch.output])
     output = detect_output_format(batch.output, batch.output_format)
-    if batch.output == STANDARD_STREAM and output.format == "parquet":
+    if batch.output == STANDARD_STREAM and output.format in MERGED_FORMATS:
         with TemporaryDirectory() as folder:
-            file = Path(folder) / "out.parquet"
-            summary = run_batch(
-                batch._replace(output=str(file), output_format="parquet"), on_progress
-            )
+            file = Path(folder) / f"out.{output.format}"
+            summary = run_batch(batch._replace(output=str(file), output_format=None), on_progress)
             sys.stdout.buffer.writelines(read_files([file]))
         return summary
     if batch.output == STANDARD_STREAM:
         stream = _StandardOutput()
         summaries = _score_parts(batch, inputs, output, stream, on_progress)
         return summarise_run(batch.rules, summaries, stream)
-    parts = Checkpoints(Path(batch.output), ".arrow" if output.format == "parquet" else ".part")
+    parts = Checkpoints(
+        Path(batch.output), ".arrow" if output.format in MERGED_FORMATS else ".part"
+    )
     try:
         parts.open_run(_run_identity(batch, inputs, output), resume=batch.resume)
         summaries = _score_parts(batch, inputs, output, parts, on_progress)
@@ -105,7 +119,7 @@ def run_batch(
         parts.delete()
         raise
     summary = summarise_run(batch.rules, summaries, parts)
-    _merge_parts(output, parts, Path(batch.output))
+    merge_parts(output, parts, Path(batch.output), batch.rules.loaded)
     parts.delete()
     return summary
 
@@ -131,6 +145,16 @@ def _dump_mapping(mapping: ImportMapping | None) -> str | None:
     return None if mapping is None else mapping.model_dump_json()
 
 
+class _PieceToScore(NamedTuple):
+    """A piece that was read: its rows, or its summary if an earlier run finished it."""
+
+    file: InputFile
+    input_bytes: int
+    input_digest: int
+    finished: PartSummary | None
+    rows: ParsedRows | None
+
+
 def _score_parts(
     batch: BatchRun,
     inputs: list[InputFile],
@@ -140,17 +164,17 @@ def _score_parts(
 ) -> list[PartSummary]:
     summaries: list[PartSummary] = []
     meter = _ProgressMeter(inputs, on_step)
-    pieces = read_pieces(inputs, batch.rules.loaded, batch.names, batch.read_options)
-    for number, (file, piece) in enumerate(pieces):
-        summary = parts.read_summary(number)
-        if summary is None:
-            part = _score_piece(batch, output, file, piece, summaries)
-            parts.write_part(number, part)
-            summary = part.summary
-        elif summary.input_digest != zlib.crc32(piece.content):
-            raise RunMismatchError
-        summaries.append(summary)
-        meter.add(summary.rows, piece.input_bytes)
+    with write_behind() as write:
+        for number, piece in enumerate(read_ahead(_read_rows(batch, inputs, parts))):
+            if piece.rows is not None:
+                summary, finish = _score_piece(batch, output, piece, piece.rows, summaries)
+                write(partial(_write_part, parts, number, finish))
+            elif piece.finished is not None and piece.finished.input_digest == piece.input_digest:
+                summary = piece.finished
+            else:
+                raise RunMismatchError
+            summaries.append(summary)
+            meter.add(summary.rows, piece.input_bytes)
     if not summaries:
         part = _empty_part(batch, output)
         parts.write_part(0, part)
@@ -158,27 +182,50 @@ def _score_parts(
     return summaries
 
 
+def _read_rows(
+    batch: BatchRun, inputs: list[InputFile], parts: "Checkpoints | _StandardOutput"
+) -> Generator[_PieceToScore, None, None]:
+    pieces = read_pieces(inputs, batch.rules.loaded, batch.names, batch.read_options)
+    for number, (file, piece) in enumerate(pieces):
+        digest, finished = zlib.crc32(piece.content), parts.read_summary(number)
+        rows = piece.parse_rows() if finished is None else None
+        yield _PieceToScore(file, piece.input_bytes, digest, finished, rows)
+
+
 def _score_piece(
     batch: BatchRun,
     output: FileFormat,
-    file: InputFile,
-    piece: FilePiece,
+    piece: _PieceToScore,
+    rows: ParsedRows,
     earlier: list[PartSummary],
-) -> FinishedPart:
-    rows = piece.parse_rows()
+) -> tuple[PartSummary, Callable[[], FinishedPart]]:
+    """Return the summary of a piece, and a function that encodes its results."""
+    file, loaded, keep, is_first = piece.file, batch.rules.loaded, batch.keep, not earlier
     chunk = score_frame(
-        batch.names.missing.empty_cells(rows.frame, batch.rules.loaded.questions),
+        add_partitions(
+            batch.names.missing.empty_cells(rows.frame, loaded.questions), file.partitions
+        ),
         batch.rules,
         explain=batch.explain,
-        keep=batch.names.keep,
+        keep=keep,
         faults=rows.faults,
         lines=rows.lines,
     )
-    summary = summarise_part(chunk, rows, batch.rules.loaded, earlier, file.label, batch.names.keep)
-    summary = summary.model_copy(update={"input_digest": zlib.crc32(piece.content)})
-    row_keys = encode_row_keys(rows.frame, chunk.results)
-    results = chunk.results if file.label is None else _add_source(chunk.results, file, rows)
-    return FinishedPart(_encode(results, output, first=not earlier), summary, row_keys)
+    summary = summarise_part(chunk, rows, loaded, earlier, file.label, keep)
+    summary = summary.model_copy(update={"input_digest": piece.input_digest})
+
+    def finish() -> FinishedPart:
+        row_keys = encode_row_keys(rows.frame, chunk.results)
+        results = chunk.results if file.label is None else _add_source(chunk.results, file, rows)
+        return FinishedPart(encode_part(results, output, first=is_first), summary, row_keys)
+
+    return summary, finish
+
+
+def _write_part(
+    parts: "Checkpoints | _StandardOutput", number: int, finish: Callable[[], FinishedPart]
+) -> None:
+    parts.write_part(number, finish())
 
 
 def _add_source(results: pl.DataFrame, file: InputFile, rows: ParsedRows) -> pl.DataFrame:
@@ -192,37 +239,9 @@ def _add_source(results: pl.DataFrame, file: InputFile, rows: ParsedRows) -> pl.
 
 def _empty_part(batch: BatchRun, output: FileFormat) -> FinishedPart:
     """Return the part and summary of inputs without a row."""
-    results = score_frame(
-        pl.DataFrame(), batch.rules, explain=batch.explain, keep=batch.names.keep
-    ).results.clear()
+    results = build_empty_results(batch.rules, explain=batch.explain, keep=batch.keep)
     summary = PartSummary(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
-    return FinishedPart(_encode(results, output, first=True), summary)
-
-
-def _encode(results: pl.DataFrame, output: FileFormat, *, first: bool) -> bytes:
-    match output.format:
-        case "csv":
-            return compress_member(encode_csv(results, header=first), output.compression)
-        case "ndjson":
-            return compress_member(encode_ndjson(results), output.compression)
-        case _:
-            return encode_ipc(results)
-
-
-def _merge_parts(output: FileFormat, parts: Checkpoints, out: Path) -> None:
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    try:
-        if output.format == "parquet":
-            merge_into_parquet(parts.list_files(), unfinished)
-        else:
-            with unfinished.open("wb") as stream:
-                stream.writelines(read_files(parts.list_files()))
-        with unfinished.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    sync_folder(out.parent)
+    return FinishedPart(encode_part(results, output, first=True), summary)
 
 
 class _StandardOutput:

@@ -54,8 +54,8 @@ class _SenderThreads:
             waiting = [destination for destination in waiting if not self._submit(destination)]
             if not self._running:  # the hosts that are left gave no response
                 return attempts
-            completed, self._running = wait(self._running, return_when=FIRST_COMPLETED)
-            attempts += sum(attempt.result() for attempt in completed)
+            finished, self._running = wait(self._running, return_when=FIRST_COMPLETED)
+            attempts += sum(attempt.result() for attempt in finished)
 
     def stop(self) -> None:
         """Complete the attempts in progress and begin no more."""

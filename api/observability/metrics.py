@@ -1,13 +1,16 @@
 """Prometheus metrics of the service, without clients, organisations, ids or paths.
 
 Every label has a closed set of values: declared routes, known methods, statuses and codes. Counters
-count since the process started; the levels of the backlog are read from the database.
+count since the service started, over all its workers; the levels of the backlog are read from the
+database.
 """
 
+import os
 import platform
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import version
 from typing import Any, NamedTuple
@@ -15,6 +18,7 @@ from typing import Any, NamedTuple
 import prometheus_client
 import structlog
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 LATENCY_BUCKETS_SECONDS = (
@@ -36,6 +40,7 @@ LATENCY_BUCKETS_SECONDS = (
 
 BACKLOG_SECONDS = 15.0
 """How long the levels of the backlog are kept, however often they are read."""
+LEVEL_SECONDS = 1.0
 STORE_UP_HELP = "Whether the database could be read."
 BACKLOG_HELP = {
     "deliveries_waiting": "Deliveries that wait or are under way.",
@@ -105,6 +110,8 @@ class Metrics:
 
     def __init__(self) -> None:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
+        self._shared_folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+        self._levels: list[tuple[prometheus_client.Gauge, Callable[[], int]]] = []
         registry = self._registry = prometheus_client.CollectorRegistry()
         count = partial(prometheus_client.Counter, registry=registry, namespace="nociscreen")
         self._requests = count("requests", "Requests answered.", ("route", "method", "status"))
@@ -116,7 +123,10 @@ class Metrics:
             registry=registry,
         )
         self._in_progress = prometheus_client.Gauge(
-            "nociscreen_requests_in_progress", "Requests in progress.", registry=registry
+            "nociscreen_requests_in_progress",
+            "Requests in progress.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         self._problems = count("problems", "Problem responses.", ("code",))
         self._screenings = count("screenings_stored", "Screenings stored.", ("status",))
@@ -128,16 +138,21 @@ class Metrics:
         )
         self._render_seconds = count("render_seconds", "Seconds of rendering reports.")
         self._rendering = prometheus_client.Gauge(
-            "nociscreen_reports_in_progress", "Reports rendered or queued.", registry=registry
+            "nociscreen_reports_in_progress",
+            "Reports rendered or queued.",
+            registry=registry,
+            multiprocess_mode="livesum",
         )
         build = prometheus_client.Gauge(
             "nociscreen_build_info",
             "1, with the release.",
             ("version", "python"),
             registry=registry,
+            multiprocess_mode="max",
         )
         build.labels(version("nociscreen"), platform.python_version()).set(1)
-        prometheus_client.ProcessCollector(registry=registry)
+        if self._shared_folder is None:
+            prometheus_client.ProcessCollector(registry=registry)
         self._backlog = _Backlog()
         registry.register(self._backlog)
         self.has_untrusted_proxy = False
@@ -148,7 +163,7 @@ class Metrics:
 
     def track_reports_in_progress(self, count_in_progress: Callable[[], int]) -> None:
         """Set the callback that counts the reports that are rendered or queued."""
-        self._rendering.set_function(count_in_progress)
+        self._levels.append((self._rendering, count_in_progress))
 
     def record_rendering(self, seconds: float) -> None:
         """Count the seconds that a report took."""
@@ -161,7 +176,7 @@ class Metrics:
 
     def track_requests_in_progress(self, count_in_progress: Callable[[], int]) -> None:
         """Set the callback that counts requests in progress."""
-        self._in_progress.set_function(count_in_progress)
+        self._levels.append((self._in_progress, count_in_progress))
 
     def record_problem(self, code: str) -> None:
         """Count a problem response by its code."""
@@ -200,5 +215,30 @@ class Metrics:
         return described | backlog | {"nociscreen_store_up": STORE_UP_HELP}
 
     def render(self) -> bytes:
-        """Render all metrics in Prometheus text format 0.0.4."""
-        return prometheus_client.generate_latest(self._registry)
+        """Render all metrics in Prometheus text format 0.0.4, those of all workers added up."""
+        self.update_levels()
+        if self._shared_folder is None:
+            return prometheus_client.generate_latest(self._registry)
+        registry = prometheus_client.CollectorRegistry()
+        MultiProcessCollector(registry, self._shared_folder)  # type: ignore[no-untyped-call]
+        registry.register(self._backlog)
+        return prometheus_client.generate_latest(registry)
+
+    def update_levels(self) -> None:
+        """Write down what is in progress in this process, for whichever worker is scraped."""
+        for gauge, count_in_progress in self._levels:
+            gauge.set(count_in_progress())
+
+    @contextmanager
+    def running_updates(self) -> Iterator[None]:
+        """Write the levels down every second, if workers share their metrics, until the end."""
+        stopped = threading.Event()
+
+        def run() -> None:
+            while not stopped.wait(LEVEL_SECONDS):
+                self.update_levels()
+
+        if self._shared_folder is not None:
+            threading.Thread(target=run, name="levels", daemon=True).start()
+        yield
+        stopped.set()

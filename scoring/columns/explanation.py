@@ -1,6 +1,8 @@
 """Compiles the explanations of criteria into Polars expressions, in the wording of the rulebook."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from typing import NamedTuple
 
 import polars as pl
 
@@ -23,6 +25,15 @@ from scoring.conditions import expand_options
 from scoring.explanation import PLACEHOLDER, format_points_phrase, lowercase_first_letter
 from scoring.weighing import to_hundredths
 
+_IS_WEIGHED, _VARIANT, _SENTENCE = "weighed", "variant", "sentence"
+
+
+class SentenceVariant(NamedTuple):
+    """A sentence that a criterion can have, and the condition under which it has it."""
+
+    when: pl.Expr
+    text: pl.Expr
+
 
 class ExplanationExpressions:
     """The sentences of one rulebook as expressions over its answers and points."""
@@ -32,28 +43,48 @@ class ExplanationExpressions:
         self._meaning = meaning
         self._wording = loaded.rulebook.wording
 
-    def explain_criterion(self, index: int) -> pl.Expr:
-        """Return the sentence of the criterion at this index, equal to `scoring.explanation`."""
-        criterion = self._loaded.rulebook.criterion[index]
-        sentence: pl.Expr = pl.lit(None, pl.String)
-        for n in reversed(range(len(criterion.level))):
-            at_level = self._explain_level(criterion, index, n)
-            sentence = pl.when(pl.col(f"level.{index}.{n}")).then(at_level).otherwise(sentence)
-        is_unanswered = pl.col(WeighingStages.settled_column_name(index)).is_null()
-        return pl.when(is_unanswered).then(self._explain_unanswered(index)).otherwise(sentence)
+    def explain_criterion(self, index: int, has_weight: pl.Expr) -> pl.Expr:
+        """Return the sentence of the criterion at this index, equal to `scoring.explanation`.
 
-    def _explain_level(self, criterion: Criterion, index: int, level: int) -> pl.Expr:
+        Rows without a weight (`has_weight`) have none. Each distinct combination of what the
+        sentence depends on is put into words once.
+        """
+        variants = self._list_variants(index)
+        inputs = {
+            name
+            for it in variants
+            for part in (it.when, it.text)
+            for name in part.meta.root_names()
+        }
+        is_weighed = has_weight.fill_null(value=False).alias(_IS_WEIGHED)
+        return pl.struct(is_weighed, *sorted(inputs)).map_batches(
+            partial(_write_distinct, variants=variants),
+            return_dtype=pl.String,
+            is_elementwise=True,
+        )
+
+    def _list_variants(self, index: int) -> list[SentenceVariant]:
+        """Return the sentences that a criterion can have; the first whose `when` is true holds."""
+        criterion = self._loaded.rulebook.criterion[index]
+        is_unanswered = pl.col(WeighingStages.settled_column_name(index)).is_null()
+        return [
+            SentenceVariant(is_unanswered, self._explain_unanswered(index)),
+            *(
+                variant
+                for n in range(len(criterion.level))
+                for variant in self._explain_level(criterion, index, n)
+            ),
+        ]
+
+    def _explain_level(
+        self, criterion: Criterion, index: int, level: int
+    ) -> Iterator[SentenceVariant]:
         full = to_hundredths(criterion.level[level].points)
         finding = self._fill(criterion.level[level].finding)
-        sentence = _fill_template(
-            self._wording.answered,
-            {"finding": finding, "points": pl.lit(format_points_phrase(self._wording, full))},
-        )
-        if full <= 0:
-            return sentence
+        is_reached = pl.col(f"level.{index}.{level}")
         factors = [to_hundredths(discount.factor) for discount in criterion.discount]
         smallest_first = sorted(range(len(factors)), key=factors.__getitem__)
-        for n in reversed([n for n in smallest_first if factors[n] < 100]):
+        for n in [n for n in smallest_first if factors[n] < 100 and full > 0]:
             discounted = _fill_template(
                 self._wording.discounted,
                 {
@@ -64,9 +95,12 @@ class ExplanationExpressions:
                     "because": self._reason(criterion.discount[n]),
                 },
             )
-            is_discounted = pl.col(f"discount.{index}.{n}")
-            sentence = pl.when(is_discounted).then(discounted).otherwise(sentence)
-        return sentence
+            yield SentenceVariant(is_reached & pl.col(f"discount.{index}.{n}"), discounted)
+        sentence = _fill_template(
+            self._wording.answered,
+            {"finding": finding, "points": pl.lit(format_points_phrase(self._wording, full))},
+        )
+        yield SentenceVariant(is_reached, sentence)
 
     def _explain_unanswered(self, index: int) -> pl.Expr:
         open_labels = [
@@ -167,6 +201,26 @@ class ExplanationExpressions:
             .when(count == 1).then(known_words.list.first())
             .otherwise(several)
         )  # fmt: skip
+
+
+def _write_distinct(rows: pl.Series, variants: Sequence[SentenceVariant]) -> pl.Series:
+    """Write the sentence of each distinct row that is weighed, and return them in row order."""
+    frame = rows.struct.unnest()
+    variant: pl.Expr = pl.lit(None, pl.UInt8)
+    for n, it in reversed(list(enumerate(variants))):
+        variant = pl.when(it.when).then(pl.lit(n, pl.UInt8)).otherwise(variant)
+    distinct = frame.filter(_IS_WEIGHED).unique().with_columns(variant.alias(_VARIANT))
+    sentences = [
+        part.select(*frame.columns, variants[n].text.alias(_SENTENCE))
+        for (n,), part in distinct.drop_nulls(_VARIANT).partition_by(_VARIANT, as_dict=True).items()
+    ]
+    if not sentences:
+        return pl.Series(rows.name, [None] * frame.height, pl.String)
+    known_rows = pl.concat(sentences)
+    rows_with_sentences = frame.join(
+        known_rows, on=frame.columns, how="left", nulls_equal=True, maintain_order="left"
+    )
+    return rows_with_sentences[_SENTENCE].rename(rows.name)
 
 
 def _included_options(condition: Condition, loaded: LoadedRulebook) -> Iterator[tuple[str, str]]:

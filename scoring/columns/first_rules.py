@@ -6,7 +6,7 @@ from operator import add
 import polars as pl
 
 from scoring.columns.conditions import answer_column
-from scoring.columns.name_lists import RankKeys, is_any_true, list_names
+from scoring.columns.name_lists import RankKeys, is_any_true, sort_names
 from scoring.columns.points.scale import ScaleExpressions
 from scoring.columns.points.weighing import WeighingStages, find_points_bound
 from scoring.compiled_rulebook import LoadedRulebook
@@ -46,7 +46,7 @@ class FirstRuleExpressions:
             for index, name in enumerate(names)
             if name in self._loaded.expected_questions
         ]
-        return list_names(keys, names, sort=True)
+        return sort_names(keys, names, self._keys.kind)
 
     def _missing_key(self, name: str, index: int) -> pl.Expr:
         """Return the sort key of a missing question."""

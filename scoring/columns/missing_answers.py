@@ -14,7 +14,7 @@ import polars as pl
 from schemas.rulebooks.rulebook import Criterion, Question
 from scoring.answers.question_dependencies import map_question_reads
 from scoring.columns.conditional_questions import is_open, is_undecided
-from scoring.columns.name_lists import RankKeys, list_names
+from scoring.columns.name_lists import RankKeys, sort_names
 from scoring.columns.points.sums import SumStages, clamped_column_name, sum_column_names
 from scoring.columns.points.weighing import WeighingStages, find_points_bound
 from scoring.compiled_rulebook import LoadedRulebook
@@ -79,7 +79,8 @@ class MissingAnswerExpressions:
         return pl.when(changes_band).then(first_of_all).otherwise(first_required)
 
     def _list_questions(self, keys: list[pl.Expr]) -> pl.Expr:
-        return list_names(keys, [question.id for question in self._questions], sort=True)
+        names = [question.id for question in self._questions]
+        return sort_names(keys, names, self._keys.kind)
 
     def _must_keys(self) -> list[pl.Expr]:
         """Return sort keys before all swings, in the order in which the rulebook names them."""

@@ -190,7 +190,7 @@ class ColumnRules:
 
     def _explanation_columns(self) -> dict[str, pl.Expr]:
         return {
-            name: self._where_weighed(self._sentences.explain_criterion(index))
+            name: self._sentences.explain_criterion(index, pl.col(_CODE) >= _INSUFFICIENT)
             for index, name in enumerate(self.output_columns.because_names)
         }
 

@@ -17,7 +17,7 @@ from schemas.rulebooks.guidance import AcceptableRange, Alternative, NoBandReaso
 from scoring.columns.conditional_questions import is_open
 from scoring.columns.conditions import ConditionCompiler
 from scoring.columns.missing_answers import MissingAnswerExpressions
-from scoring.columns.name_lists import is_any_true, list_names
+from scoring.columns.name_lists import is_any_true, list_names, sort_names
 from scoring.columns.points.scale import ScaleExpressions
 from scoring.columns.points.sums import SumStages
 from scoring.compiled_rulebook import LoadedRulebook
@@ -108,7 +108,7 @@ class SecondRuleExpressions:
             self._alternative_key(alternative, index)
             for index, alternative in enumerate(self._book.alternative)
         ]
-        return list_names(keys, names, sort=True)
+        return sort_names(keys, names, pl.Int32)
 
     def _alternative_key(self, alternative: Alternative, index: int) -> pl.Expr:
         """Return the sort key of an explanation; modulo their number it is its index."""

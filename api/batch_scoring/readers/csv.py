@@ -24,6 +24,8 @@ _SEPARATORS = (",", ";", "\t", "|", "^")
 _SEARCHED_LINES = 30
 _EXTRA = "\0extra"
 _CELLS = "not_so_many_cells"
+_BLANK_LINE = re.compile(rb"\n\r?\n")
+_ENDS_ONCE = re.compile(rb"[^\r\n]\n\Z")
 _INVALID_BYTES = re.compile("[\udc80-\udcff]")
 
 
@@ -213,9 +215,10 @@ def _count_outside_quotes(text: str) -> Counter[str]:
 def _remove_blank_lines(raw: bytes, line: int) -> TextLines:
     raw = raw.removesuffix(b"\x1a")
     if b'"' in raw or not _may_have_blank_line(raw):
-        stripped = raw.rstrip(b"\r\n") + b"\n"
+        stripped = raw if _ENDS_ONCE.search(raw, len(raw) - 2) else raw.rstrip(b"\r\n") + b"\n"
         count = stripped.count(b"\n")
-        return TextLines(stripped, line, range(count), max(0, raw.count(b"\n") - count))
+        blank_lines = 0 if stripped is raw else max(0, raw.count(b"\n") - count)
+        return TextLines(stripped, line, range(count), blank_lines)
     lines = raw.split(b"\n")
     places = [place for place, content in enumerate(lines) if content not in (b"", b"\r")]
     blank_lines = len(lines) - len(places) - raw.endswith(b"\n")
@@ -223,7 +226,7 @@ def _remove_blank_lines(raw: bytes, line: int) -> TextLines:
 
 
 def _may_have_blank_line(text: bytes) -> bool:
-    return text.startswith((b"\n", b"\r\n")) or b"\n\n" in text or b"\n\r\n" in text
+    return text.startswith((b"\n", b"\r\n")) or _BLANK_LINE.search(text) is not None
 
 
 def _parse(text: bytes, layout: CsvLayout, places: Sequence[int]) -> pl.DataFrame:
@@ -306,7 +309,7 @@ def _read_rows(text: TextLines, separator: str) -> Iterator[tuple[int, list[str]
 
 def _find_lines(text: TextLines, separator: str, height: int, rows: list[int]) -> list[int]:
     """Return the first line of these rows; lines are only counted if a cell has a newline."""
-    if text.raw.count(b"\n") == height:
+    if len(text.places) == height:
         return [text.file_line(row) for row in rows]
     first_lines = [text.file_line(number) for number, row in _read_rows(text, separator) if row]
     return [first_lines[row] for row in rows]

@@ -4,9 +4,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.context import fail_to_listen, load_settings, open_configured_store, print_note
+from api.cli.context import (
+    fail,
+    fail_to_listen,
+    load_settings,
+    open_configured_store,
+    print_note,
+)
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from api.settings import Settings
     from api.store.store import Store
 
@@ -16,11 +24,59 @@ def serve(
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="The port; 0 selects a free port.")
     ] = 8000,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="Server processes on this port. Needs PostgreSQL.")
+    ] = 1,
+    place: Annotated[str | None, typer.Option("--worker", hidden=True)] = None,
 ) -> None:
     """Serve the API until stopped. Settings come from NOCISCREEN_... variables."""
+    from api.http.server import bind_sockets
+
+    settings = load_settings()
+    if place is not None:
+        _serve_as_worker(settings, host, place)
+        return
+    if workers > 1 and settings.database_url is None:
+        fail(
+            "--workers needs PostgreSQL: set DATABASE_URL. The embedded database has one writer "
+            "at a time, so that more processes would only wait for each other"
+        )
+    try:
+        sockets = bind_sockets(host, port)
+    except OSError as error:
+        advice = "choose another, such as `nociscreen serve --port 8080` or `PORT=8080 make serve`"
+        fail_to_listen(error, host, port, advice)
+    if workers == 1:
+        _serve(settings, host, sockets, 0)
+        return
+    from api.processes.server_workers import run_server_workers
+
+    with open_configured_store(settings, may_be_unsettled=True, may_create=True):
+        pass  # the database is created or upgraded once, and its faults end the command
+    run_server_workers(["serve", "--host", host, "--port", str(port)], sockets, workers)
+
+
+def _serve_as_worker(settings: "Settings", host: str, place: str) -> None:
+    """Serve on the sockets of the parent process until it stops this one, or ends."""
+    from socket import socket
+
+    from api.processes.server_workers import WorkerPlace
+
+    try:
+        worker = WorkerPlace.parse(place)
+        sockets = [socket(fileno=descriptor) for descriptor in worker.sockets]
+    except (ValueError, OSError):
+        fail("--worker: only `nociscreen serve --workers` starts a worker")
+    worker.watch_parent()
+    _serve(settings, host, sockets, worker.number)
+
+
+def _serve(settings: "Settings", host: str, sockets: "list[socket]", number: int) -> None:
+    """Serve; the first process of a server warns, greets and has the background duties."""
     import gc
     from contextlib import ExitStack
 
+    gc.disable()  # until what a start creates is frozen below: it would be searched many times
     from api.cli.bootstrap import create_first_client
     from api.cli.deployment_warnings import list_deployment_warnings
     from api.cli.notification_sending import running_notifications
@@ -28,7 +84,7 @@ def serve(
     from api.deliveries.sender import DeliverySender
     from api.deliveries.sender_threads import running_sender
     from api.fhir.elements import CanonicalUrls
-    from api.http.server import HttpServer, bind_sockets, build_base_url, build_server_config
+    from api.http.server import HttpServer, build_base_url, build_server_config
     from api.jobs.chunk_runner import WorkerContext
     from api.jobs.housekeeping_thread import running_housekeeping
     from api.jobs.worker import running_worker
@@ -37,19 +93,14 @@ def serve(
     from api.store.database.engine import find_bypassing_role
 
     configure_logging()
-    settings = load_settings()
-    try:
-        sockets = bind_sockets(host, port)
-    except OSError as error:
-        advice = "choose another, such as `nociscreen serve --port 8080` or `PORT=8080 make serve`"
-        fail_to_listen(error, host, port, advice)
-    for warning in list_deployment_warnings(settings, host):
+    is_first = number == 0
+    for warning in list_deployment_warnings(settings, host) if is_first else ():
         print_note(f"unsafe: {warning}")
     local_url = build_base_url(host, sockets[0])
     if "public_url" not in settings.model_fields_set:
         settings = settings.model_copy(update={"public_url": local_url})
     with open_configured_store(settings, may_be_unsettled=True, may_create=True) as store:
-        if bypassing_role := find_bypassing_role(store.database):
+        if is_first and (bypassing_role := find_bypassing_role(store.database)):
             print_note(f"unsafe: {bypassing_role}")
         is_open = store.ledger_fault is None
         if (
@@ -65,18 +116,21 @@ def serve(
         catalogue, renderer = app.services.catalogue, app.services.renderer
         worker_context = WorkerContext(store, settings, catalogue, renderer)
         gc.freeze()
+        gc.enable()
         urls = CanonicalUrls(settings.public_url)
         sender = DeliverySender(store, settings, ComposeContext(catalogue, renderer, urls))
+        port = sockets[0].getsockname()[1]
         config = build_server_config(app, settings, store.metrics, host, port)
         with ExitStack() as background:
-            if is_open:
+            background.enter_context(store.metrics.running_updates())
+            if is_open and is_first:
                 background.enter_context(running_housekeeping(store, settings))
                 background.enter_context(running_worker(worker_context))
                 if settings.delivery_enabled:
                     background.enter_context(running_sender(sender, settings.delivery_workers))
                 background.enter_context(running_notifications(store, settings))
             greeting = f"nociscreen listens on {local_url}\n{_describe_login(store, settings)}"
-            HttpServer(config, lambda _: typer.echo(greeting)).run(sockets)
+            HttpServer(config, lambda _: typer.echo(greeting) if is_first else None).run(sockets)
 
 
 def _describe_login(store: "Store", settings: "Settings") -> str:

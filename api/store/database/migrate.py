@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -42,15 +43,17 @@ def is_current(connection: Connection) -> bool:
     return revision == find_latest_revision()
 
 
+@cache
 def find_latest_revision() -> str | None:
     """Return the schema revision of this release."""
     return ScriptDirectory.from_config(_alembic_config(None)).get_current_head()
 
 
-def list_revisions() -> list[tuple[str, str | None]]:
+@cache
+def list_revisions() -> tuple[tuple[str, str | None], ...]:
     """Return each revision with its predecessor, oldest first."""
     scripts = list(ScriptDirectory.from_config(_alembic_config(None)).walk_revisions())
-    return [(script.revision, script.down_revision) for script in reversed(scripts)]  # type: ignore[misc]
+    return tuple((script.revision, script.down_revision) for script in reversed(scripts))  # type: ignore[misc]
 
 
 def require_current_schema(database: Database) -> None:

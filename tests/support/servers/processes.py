@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -61,10 +61,11 @@ def serving(
     log: Path | None = None,
     prepare: Callable[[], None] = do_nothing,
     port: int = 0,
+    words: Sequence[str] = (),
     **more: str | None,
 ) -> Iterator[RunningServer]:
-    """A real server on this port, or a free one."""
-    words = ["serve", "--port", str(port)]
+    """A real server on this port, or a free one; `words` are further options."""
+    words = ["serve", "--port", str(port), *words]
     folder = settings.database_file.parent
     variables, errors = environment(settings, **more), log or os.devnull
     with ForkedProgram(words, variables, folder, errors, prepare=prepare) as process:

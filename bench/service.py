@@ -72,11 +72,13 @@ def start_service(
         yield RunningService(int(match[1]), server.pid)
 
 
-def build_request(path: str, token: str, body: dict) -> bytes:
+def build_request(
+    path: str, token: str, body: dict | bytes, kind: str = "application/json"
+) -> bytes:
     """Return a POST of this body."""
-    content = json.dumps(body).encode()
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
     head = (
-        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\n"
         f"Authorization: Bearer {token}\r\nContent-Length: {len(content)}\r\n\r\n"
     )
     return head.encode() + content

@@ -76,6 +76,8 @@ class OidcClient:
             "code_challenge": encode_base64url(challenge),
             "code_challenge_method": "S256",
         }
+        if self._settings.oidc_acr_values:
+            parameters["acr_values"] = self._settings.oidc_acr_values
         endpoint = self._find_endpoint("authorization_endpoint")
         separator = "&" if "?" in endpoint else "?"
         return f"{endpoint}{separator}{urlencode(parameters)}"
@@ -109,6 +111,7 @@ class OidcClient:
                 issuer=self._settings.oidc_issuer,
                 client=self._settings.oidc_client_id,
                 nonce=login.nonce,
+                acr_values=self._settings.oidc_acr_values.split(),
             )
         except (ValueError, InvalidTokenError):
             raise OidcProviderError from None

@@ -108,14 +108,18 @@ class RendererPool:
 
 
 class InProcessRenderer:
-    """Renders in this process, for a program that renders one document and exits."""
+    """Renders in this process, one document at a time, for a program that soon exits."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
 
     def render(self, document: Document, meter: Callable[[float], None] = _ignore) -> bytes:
         """Return the PDF of the document, and tell `meter` the seconds that it took."""
         from reports.pdf.render import render_pdf
 
-        started_at = time.monotonic()
-        pdf = render_pdf(document)
+        with self._lock:
+            started_at = time.monotonic()
+            pdf = render_pdf(document)
         meter(time.monotonic() - started_at)
         return pdf
 

@@ -2,7 +2,9 @@
 
 import json
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
+
+from pydantic import ValidationError
 
 from api.fhir.search_parameters import PARAMETERS, SORT_KEYS, SearchParameter, is_valid
 from api.problems import FieldError, Problem
@@ -109,7 +111,7 @@ def restore_search(search: ScreeningSearch, sealed_pairs: str) -> ScreeningSearc
     return read_search(search.resource_type, pairs)
 
 
-def refuse(name: str, detail: str) -> None:
+def refuse(name: str, detail: str) -> NoReturn:
     """Raise Problem `invalid_request` for this parameter."""
     error = FieldError(pointer=f"/{name}", code="search_parameter", detail=detail)
     raise Problem("invalid_request", errors=[error])
@@ -147,19 +149,24 @@ def _read_patient(options: dict[str, Any]) -> PatientFilters:
         refuse(name, f"must not be combined with {names[1]}")
     if name in IDENTIFIER_NAMES:
         system, bar, value = text.rpartition("|")
-        return _build_filters(value, system, without_system=bool(bar))
+        return _build_filters(name, value, system, without_system=bool(bar))
     system, _, patient_id = text.removesuffix("/").rpartition("/")
     system = system.removesuffix("Patient").removesuffix("/")
-    return _build_filters(patient_id, system, without_system=True)
+    return _build_filters(name, patient_id, system, without_system=True)
 
 
-def _build_filters(reference: str, system: str, *, without_system: bool) -> PatientFilters:
+def _build_filters(
+    name: str, reference: str, system: str, *, without_system: bool
+) -> PatientFilters:
     """Filter by the system, or if it is empty and `without_system`, by its absence.
 
     An id without a system must not match the same number assigned by another authority.
     """
-    return PatientFilters(
-        patient=reference,
-        patient_system=system or None,
-        without_system=without_system and not system,
-    )
+    try:
+        return PatientFilters(
+            patient=reference,
+            patient_system=system or None,
+            without_system=without_system and not system,
+        )
+    except ValidationError:
+        refuse(name, "must name a patient by at most 200 readable characters")

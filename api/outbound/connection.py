@@ -78,18 +78,17 @@ class ConnectionPolicy(NamedTuple):
 class DeadlineSocket:
     """A connected socket with a deadline."""
 
-    def __init__(self, connection: socket.socket) -> None:
+    def __init__(self, connection: socket.socket, ends_at: float) -> None:
         self.socket = connection
-        self._timed_out = threading.Event()
+        self._ends_at = ends_at
 
     @property
     def is_past_deadline(self) -> bool:
         """True if the deadline passed."""
-        return self._timed_out.is_set()
+        return time.monotonic() >= self._ends_at
 
     def abort(self) -> None:
         """Shut the socket down, so that pending reads and writes fail at once."""
-        self._timed_out.set()
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_RDWR)
 
@@ -127,10 +126,11 @@ def open_connection(target: TargetUrl, policy: ConnectionPolicy) -> Iterator[Dea
     addresses = require_permitted_addresses(
         _resolve_in_time(host_port, policy), allow_private=allow_private
     )
+    ends_at = time.monotonic() + policy.find_remaining_seconds()
     plain = _connect_first(addresses, host_port.port, policy)
+    connection = DeadlineSocket(plain, ends_at)
     timer: threading.Timer | None = None
     try:
-        connection = DeadlineSocket(plain)
         timer = threading.Timer(policy.find_remaining_seconds(), connection.abort)
         timer.daemon = True
         timer.start()

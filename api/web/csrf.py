@@ -30,7 +30,7 @@ class CsrfTokens:
 
     def check_request(self, request: Request, token: str, bound_to: str) -> None:
         """Raise Problem `csrf_failed` unless the request comes from one of these forms."""
-        if not (_is_same_origin(request) and self.is_valid(token, bound_to)):
+        if not (is_same_origin(request) and self.is_valid(token, bound_to)):
             raise Problem("csrf_failed")
 
     def is_valid(self, token: str, bound_to: str) -> bool:
@@ -47,13 +47,16 @@ def find_csrf_tokens(request: Request) -> CsrfTokens:
     return CsrfTokens(find_services(request).store.key_ring)
 
 
-def _compute_token(key: bytes, bound_to: str) -> str:
-    return hmac.digest(key, bound_to.encode(), "sha256").hex()
+def is_same_origin(request: Request) -> bool:
+    """Return whether the request comes from a page of ours, or from an address typed in.
 
-
-def _is_same_origin(request: Request) -> bool:
-    """Trust the browser's own headers; pages without a referrer send the origin `null`."""
+    It trusts the browser's own headers; pages without a referrer send the origin `null`.
+    """
     site = request.headers.get("sec-fetch-site", "same-origin")
     origin = request.headers.get("origin", "null")
     same_host = origin == "null" or urlsplit(origin).netloc == request.headers.get("host")
     return site in _SAME_SITE and same_host
+
+
+def _compute_token(key: bytes, bound_to: str) -> str:
+    return hmac.digest(key, bound_to.encode(), "sha256").hex()

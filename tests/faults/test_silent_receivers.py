@@ -18,7 +18,7 @@ from support.interop.loopback_servers import (
 
 from api.deliveries.compose_request import ComposeContext
 from api.deliveries.sender import DeliverySender
-from api.deliveries.sender_threads import running_sender
+from api.deliveries.sender_threads import running_sender, send_due_deliveries
 from api.deliveries.transports.fhir import (
     AccessTokenCache,
     FhirServer,
@@ -182,6 +182,30 @@ def test_silent_receivers_of_one_organisation_hold_up_no_other(store, settings):
         connections = [tarpit.connections for tarpit in tarpits]
         assert max(connections) == 1
         assert sum(connections) <= 2
+
+
+def test_the_command_that_sends_once_tries_a_silent_host_once_and_serves_the_others(
+    store, settings
+):
+    clinic, other = builders.clinic(store), builders.clinic(store)
+    tarpit, arrivals = Tarpit(), []
+
+    def accept(connection) -> None:
+        read_request(connection)
+        connection.sendall(b"HTTP/1.1 204 x\r\n\r\n")
+        arrivals.append(1)
+        if len(arrivals) == 2:
+            tarpit.may_end.set()
+
+    context = ComposeContext(
+        load_catalogue(), InProcessRenderer(), CanonicalUrls(settings.public_url)
+    )
+    with running_server(tarpit.serve) as silent, running_server(accept) as receiver:
+        for _ in range(2):
+            enqueue(store, clinic, silent)
+        enqueue(store, other, receiver, patients=2)
+        assert send_due_deliveries(DeliverySender(store, settings, context), workers=2) == 3
+    assert tarpit.connections == 1
 
 
 def test_a_silent_mail_server_holds_up_no_text_message(store, settings, tmp_path):

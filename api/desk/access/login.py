@@ -63,7 +63,10 @@ def authenticate(request: Request, name: str, password: str, code: str) -> tuple
 
 
 def verify_own_password(desk: PractitionerPage, password: str) -> bool:
-    """Return whether it is the practitioner's password. Raises TooManyAttemptsError."""
+    """Return whether it is the practitioner's password; if so, renew the session's cookie.
+
+    Raises TooManyAttemptsError.
+    """
     practitioner = desk.signed_in.practitioner.id
     counters = [AttemptCounter(_compute_hash(desk.request, f"own|{practitioner}"), FREE_ATTEMPTS)]
     _count_attempt(desk.request, counters, desk.actor)
@@ -73,6 +76,9 @@ def verify_own_password(desk: PractitionerPage, password: str) -> bool:
     is_right = verify_password(password, password_hash)
     if is_right:
         login_attempts.clear_attempt(desk.store, counters)
+        with desk.context.transaction() as work:
+            desk.request.state.renewed_session = sessions.renew_secret(work, desk.signed_in.session)
+            work.audit("sign_in", "practitioner", practitioner, outcome="renewed")
     return is_right
 
 

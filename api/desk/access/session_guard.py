@@ -208,6 +208,12 @@ def build_desk_route(scope: str | None = None) -> type[page_route.PageRoute]:
             handle = APIRoute.get_route_handler(self)
 
             async def handle_with_session(request: Request) -> Response:
+                response = await answer(request)
+                if secret := getattr(request.state, "renewed_session", ""):
+                    cookies.set_cookie(request, response, cookies.SESSION, secret)
+                return response
+
+            async def answer(request: Request) -> Response:
                 try:
                     desk = await run_in_threadpool(_find_session, request)
                 except CLIENT_ERRORS as error:

@@ -13,10 +13,11 @@ from api.desk.access.invitation_acceptance import (
 )
 from api.desk.access.login import find_first_page, set_session_cookies, start_session
 from api.desk.access.oidc_login import FLOW_SECONDS
-from api.desk.access.session_guard import build_session_actor
+from api.desk.access.session_guard import LOGIN_PATH, build_session_actor
 from api.problems import Problem
 from api.store.accounts import login_credentials
 from api.web import cookies
+from api.web.csrf import is_same_origin
 from api.web.page_route import PageRoute
 from api.web.security_headers import build_page_headers
 from api.web.templating import redirect_to
@@ -27,7 +28,9 @@ router = APIRouter(route_class=PageRoute)
 
 @router.get("/sign-in/provider")
 def start_login(request: Request) -> Response:
-    """Redirect to the provider to sign in."""
+    """Redirect to the provider to sign in; from another site, to the page that offers it."""
+    if not is_same_origin(request):
+        return redirect_to(request, LOGIN_PATH)
     return _redirect_to_provider(request, "")
 
 
@@ -37,7 +40,9 @@ def start_acceptance(
     secret: InvitationSecret,
     invited: InvitationDep,  # noqa: ARG001 - checks the secret
 ) -> Response:
-    """Redirect to the provider to accept an invitation."""
+    """Redirect to the provider to accept an invitation; from another site, to its page."""
+    if not is_same_origin(request):
+        return redirect_to(request, f"/invitation/{secret}")
     return _redirect_to_provider(request, secret)
 
 

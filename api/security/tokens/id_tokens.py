@@ -4,7 +4,7 @@ InvalidTokenError    the token is refused; the reason is not disclosed
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from hmac import compare_digest
 from typing import Any
 
@@ -22,10 +22,19 @@ MAX_LIFETIME_SECONDS = 24 * 3600
 _SUBJECT = re.compile(r"[!-~]{1,255}")
 
 
-def verify_id_token(
-    token: str, *, keys: Iterable[dict[str, Any]], issuer: str, client: str, nonce: str
+def verify_id_token(  # noqa: PLR0913 - each thing that a login expects
+    token: str,
+    *,
+    keys: Iterable[dict[str, Any]],
+    issuer: str,
+    client: str,
+    nonce: str,
+    acr_values: Sequence[str] = (),
 ) -> str:
-    """Verify an ID token for this login attempt and return its subject."""
+    """Verify an ID token for this login attempt and return its subject.
+
+    With `acr_values` the token must name one of these authentication classes.
+    """
     expected = ExpectedToken(
         algorithms=(*EC_CURVES, *RSA_ALGORITHMS),
         types=("JWT", None),
@@ -43,5 +52,7 @@ def verify_id_token(
     if not isinstance(claims["nonce"], str) or claims.get("azp", client) != client:
         raise InvalidTokenError
     if not compare_digest(claims["nonce"].encode(), nonce.encode()):
+        raise InvalidTokenError
+    if acr_values and claims.get("acr") not in acr_values:
         raise InvalidTokenError
     return str(claims["sub"])

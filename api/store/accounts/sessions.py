@@ -58,6 +58,13 @@ def look_up_session(
     return login
 
 
+def renew_secret(work: Transaction, session_id: str) -> str:
+    """Give the session a new secret for its cookie, and return it; the old one opens nothing."""
+    secret = secrets.token_urlsafe(32)
+    work.update(SessionRow, {"sha256": hash_secret(secret)}, col(SessionRow.id) == session_id)
+    return secret
+
+
 def end_session(work: Transaction, session_id: str) -> None:
     """End a session."""
     work.delete(SessionRow, col(SessionRow.id) == session_id)

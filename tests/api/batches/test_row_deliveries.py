@@ -8,13 +8,14 @@ from support import builders
 from support.batch_files import build_worker_context, complete_batch, csv, example, rows, work
 from support.builders import do
 from support.callers import audited, calling, count_stored_screenings, last_act
+from support.interop.loopback_servers import Tarpit, running_server
 from support.path_resources import UNKNOWN, create_resource, destination
 
 from api.jobs import chunk_runner
 from api.jobs.chunk_runner import run_inline
 from api.security.scopes import SCOPES
 from api.store.batches import batches, chunks
-from api.store.deliveries import outbox
+from api.store.deliveries import allowed_hosts, outbox
 from scoring.catalogue import load_catalogue
 
 NEEDED = ("batches", "screenings:write", "deliveries:write")
@@ -98,6 +99,19 @@ class TestWhoMay:
 
 
 class TestWhereTo:
+    def test_a_silent_receiver_holds_up_no_batch_as_the_job_calls_none(
+        self, kept_service, kept_clinic, kept_client, batch
+    ):
+        tarpit, store = Tarpit(), kept_service.services.store
+        with running_server(tarpit.serve) as host_port:
+            do(store, kept_clinic, allowed_hosts.add_allowed_host, host_port, private=True)
+            address = f"mllp://127.0.0.1:{host_port.port}"
+            body = {"name": "Silent", "profile": "generic-v2", "address": address}
+            to = create_resource(kept_client, "/v1/destinations", body)["id"]
+            assert deliver_batch(kept_client, batch, to)["rows_enqueued"] == 2
+            tarpit.may_end.set()
+        assert tarpit.connections == 0
+
     def test_a_destination_of_another_is_answered_as_nobodys(self, kept_client, other_client):
         batch, foreign_destination = (
             complete_batch(kept_client, rows(1)),

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import struct
+from math import inf
 
 import pytest
 from support.interop.loopback_servers import issue_server_certificate
@@ -33,7 +34,7 @@ def read_offered_versions(hello: bytes) -> list[int]:
 
 def test_tls_1_2_and_1_3_are_offered_and_no_older_one():
     client, server = socket.socketpair()
-    connection = DeadlineSocket(client)
+    connection = DeadlineSocket(client, inf)
     with server:
         server.shutdown(socket.SHUT_WR)
         with pytest.raises(OutboundError, match="tls_failed"):

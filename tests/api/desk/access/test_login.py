@@ -409,6 +409,15 @@ class TestPassword:
         fields = {"password": NEW["password"], "code": grace.codes[1]}
         assert submit_login(again, grace, **fields).status_code == 303
 
+    def test_the_right_one_renews_the_cookie_of_the_session(self, kept_service, grace):
+        client, copied = open_signed_in_browser(kept_service, grace), open_browser(kept_service)
+        copied.cookies.update(client.cookies)
+        change_password(client, current_password="not the password")
+        assert is_signed_in(copied)
+        assert change_password(client, password="short").status_code == 422
+        assert is_signed_in(client)
+        assert not is_signed_in(copied)
+
     @pytest.mark.parametrize(
         ("fields", "fault"),
         [

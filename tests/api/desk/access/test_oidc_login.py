@@ -165,6 +165,19 @@ def test_a_token_with_a_wrong_header_is_refused(service, provider, invited, head
     )
 
 
+def test_a_configured_authentication_class_is_requested_and_required(service, provider, invited):
+    accept_at_provider(service, provider, invited)
+    settings = service.services.settings.model_copy(update={"oidc_acr_values": "mfa phr"})
+    strict = create_app(settings, store=service.services.store)
+    locations = []
+    for acr in ("phr", "password", None, ["mfa"], ""):
+        provider.claims = {"acr": acr}
+        answer = sign_in_at_provider(open_browser(strict), provider)
+        locations.append(answer.headers["location"])
+    assert provider.authorization_request["acr_values"] == "mfa phr"
+    assert locations == ["/desk"] + ["/sign-in?provider=failed"] * 4
+
+
 def test_a_token_signed_by_another_key_is_refused(service, provider, invited):
     accept_at_provider(service, provider, invited)
     provider.signing_key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -295,3 +308,13 @@ def test_without_a_provider_its_pages_do_not_exist(kept_service):
     assert client.get("/sign-in/provider").status_code == 404
     assert "single sign-on" not in client.get("/sign-in").text
     assert read_csrf_token(client.get("/sign-in").text)
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_a_link_on_another_site_starts_no_login(service, invited, site):
+    browser = open_browser(service)
+    headers = {"Sec-Fetch-Site": site}
+    for page in ("/sign-in", f"/invitation/{invited}"):
+        answer = browser.get(f"{page}/provider", headers=headers)
+        assert (answer.status_code, answer.headers["location"]) == (303, page)
+        assert not answer.headers.get("set-cookie")

@@ -174,3 +174,11 @@ def test_unknown_parameters_are_passed_over_where_the_client_prefers_it(caller, 
     bundle = caller.get(here, headers={"Prefer": "handling=lenient"}).json()
     assert [it["resource"]["id"] for it in bundle["entry"]] == [ids[0]]
     assert bundle["link"][0]["url"].endswith("?patient=p1")
+
+
+@pytest.mark.parametrize("number", ["", "9" * 201, "a%0Bb", "%E2%80%AEa"])
+@pytest.mark.parametrize("name", ["patient=", "subject=", "patient.identifier=urn:oid:1|"])
+def test_a_patient_whom_no_record_can_name_is_refused(caller, name, number):
+    refusal = caller.get(f"/fhir/QuestionnaireResponse?{name}{number}")
+    assert refusal.status_code == 422
+    assert "99999" not in refusal.text

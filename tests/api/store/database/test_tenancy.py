@@ -36,7 +36,7 @@ from api.store.accounts import invitations, issuers, kept_forms, login_credentia
 from api.store.accounts.callers import consume_assertion, revoke_token
 from api.store.accounts.clients import add_api_key, add_client_key, set_key_set_url
 from api.store.accounts.practitioners import add_practitioner
-from api.store.batches import batches
+from api.store.batches import batches, mappings
 from api.store.batches.chunk_content import ChunkContent
 from api.store.database import migrate, tenancy
 from api.store.database.engine import (
@@ -62,6 +62,7 @@ from api.store.forms import links
 from api.store.operations.startup import open_store
 from api.store.patients import draft_acknowledgements, legal_holds, patient_lookup
 from api.store.screenings import acknowledgements, imported_rows, rescorings, screenings
+from schemas.batches.mapping import NewMapping
 from schemas.organisations.issuer import IssuerTerms
 from schemas.patients.patient import KnownPatient
 
@@ -81,7 +82,8 @@ def signs_in(work, practitioner):
         practitioner,
         login_credentials.NewCredentials(f"dr {practitioner}", "hash", "totp", 0),
     )
-    login_credentials.set_identity(work, practitioner, "https://login.example", practitioner)
+    elsewhere = add_practitioner(work, f"{practitioner}-2", "Other", ["score"]).id
+    login_credentials.set_identity(work, elsewhere, "https://login.example", elsewhere)
     imported_rows.add_imported_screening(work, "a row", intake())
     original = screenings.add_screening(work, intake())
     by_another = intake().assessment.model_copy(update={"rulebook": "nociplastic@2.0.0"})
@@ -134,6 +136,7 @@ def two(store):
             issuer = issuers.add_issuer(work, "hooks", f"https://{client}.example", "", terms)
             issuers.consume_token(work, issuer.id, "jti", 4_000_000_000, 0)
             message_rules.replace_message_rules(work, "{}")
+            mappings.add_mapping(work, NewMapping(name="a-tool", toml="source = 'x'"), "book@1.0.0")
             principal = Principal(client, owner.organisation, frozenset(), 4_000_000_000, "token")
             revoke_token(work, principal._replace(jti_sha256="0" * 64))
 

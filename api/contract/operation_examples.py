@@ -196,7 +196,9 @@ def _is_of(media_type: str, example: Any) -> bool:
     if isinstance(example, str):
         is_ndjson = example.startswith(("{", "["))
         return media_type in (
-            ("application/x-ndjson",) if is_ndjson else ("text/plain", "text/csv")
+            ("application/x-ndjson", "application/fhir+ndjson")
+            if is_ndjson
+            else ("text/plain", "text/csv")
         )
     return media_type.endswith("json") and not media_type.endswith("ndjson")
 

@@ -16,6 +16,7 @@ from api.deliveries.attempt_result import AttemptResult
 from api.deliveries.compose import ComposedPayload, compose_payload
 from api.deliveries.compose_request import ComposeContext, ComposeRequest
 from api.deliveries.screening_snapshot import ScreeningSnapshot, load_screening_snapshot
+from api.deliveries.subscription_notification import SubscriptionState
 from api.deliveries.transports.fhir import (
     AccessTokenCache,
     FhirServer,
@@ -23,6 +24,7 @@ from api.deliveries.transports.fhir import (
     send_over_fhir,
 )
 from api.deliveries.transports.mllp import send_over_mllp
+from api.deliveries.transports.rest_hook import send_over_rest_hook
 from api.deliveries.transports.webhook import WebhookEndpoint, send_over_webhook
 from api.outbound.allowlist import DEFAULT_PORTS, HostPort, parse_target_url
 from api.outbound.circuit_breaker import HostAttempt
@@ -172,8 +174,13 @@ class DeliverySender:
         if job.snapshot is None:
             raise RuntimeError("expected a snapshot for a delivery without a payload")
         name = build_control_id(job.delivery.id)
+        terms = job.destination.subscription
+        subscription = None
+        if terms is not None:
+            number = job.delivery.destination.removeprefix("d-")
+            subscription = SubscriptionState(number, terms, job.delivery.seq)
         request = ComposeRequest(
-            job.snapshot, job.delivery.event, job.profile, name, datetime.now(UTC)
+            job.snapshot, job.delivery.event, job.profile, name, datetime.now(UTC), subscription
         )
         try:
             payload = compose_payload(self._context, request)
@@ -193,6 +200,10 @@ class DeliverySender:
             case "webhook":
                 endpoint = WebhookEndpoint(destination.address, destination.webhook_secrets)
                 return send_over_webhook(content, name, endpoint, policy)
+            case "subscription":
+                terms = destination.subscription
+                headers = terms.headers if terms else ()
+                return send_over_rest_hook(content, destination.address, headers, policy)
             case "fhir":
                 smart, key = destination.smart, destination.load_signing_key()
                 login = SmartCredentials(smart, key) if smart and key else None

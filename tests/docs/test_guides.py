@@ -136,3 +136,15 @@ def test_the_smart_guide_does_what_it_says(tmp_path, service):
     run_blocks(blocks, tmp_path, variables)
     token = json.loads((tmp_path / "token.json").read_text())
     assert token["scope"] == "system/QuestionnaireResponse.crs system/Observation.read"
+
+
+def test_the_integration_guide_does_what_it_says(clone, service):
+    (clone / "report.pdf").write_bytes(b"%PDF, issued elsewhere")
+    blocks = read_blocks("integration.md")
+    variables = environment(service.settings) | {"SERVICE": service.address}
+    token, verification, scored = run_blocks(blocks, clone, variables)
+    assert len(blocks) == 3
+    assert json.loads(verification) == {"issued": False}
+    assert '"status"' in scored
+    assert (clone / "report.pdf").stat().st_size > 20_000
+    assert token.strip() == ""

@@ -27,10 +27,10 @@ from typer.testing import CliRunner
 from api.batch_scoring.input_files import ReadOptions, add_file_options
 from api.batch_scoring.mapping.mapping_file import load_mapping
 from api.cli import main
-from api.deliveries.adt_listener import AdtContext, apply_message
 from api.hl7v2.acknowledgement import parse_acknowledgement
 from api.http.rate_limit import RateLimiter
 from api.importing.import_reader import ImportReader
+from api.inbound.messages import AdtContext, apply_message
 from api.outbound.allowlist import HostPort
 from api.security.scopes import SCOPES
 from api.store.accounts import letterheads, organisations, practitioners

@@ -149,10 +149,15 @@ def parse_mapping(text: str, rulebooks: Catalogue) -> tuple[ImportMapping, Loade
     except UnknownRulebookError:
         names = ", ".join(rulebook.name for rulebook in rulebooks.list_released())
         raise MappingError(f"rulebook: expected one of {names}") from None
-    faults = list(_find_faults(mapping, loaded))
+    faults = list_mapping_faults(mapping, loaded)
     if faults:
         raise MappingError("\n".join(faults))
     return mapping, loaded
+
+
+def list_mapping_faults(mapping: ImportMapping, loaded: LoadedRulebook) -> list[str]:
+    """Return in a sentence each name of the mapping that the rulebook does not know."""
+    return list(_find_faults(mapping, loaded))
 
 
 def _describe(fault: Any) -> str:

@@ -16,6 +16,9 @@ _PATIENT_DEFINITIONS = dict.fromkeys(
 _POPULATE = "http://hl7.org/fhir/uv/sdc/OperationDefinition/Questionnaire-populate"
 _EXTRACT = "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract"
 _DOCUMENT = "http://hl7.org/fhir/OperationDefinition/Composition-document"
+_SUBSCRIPTION_STATUS = (
+    "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status"
+)
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
 SCORE_OPERATION_ID = "QuestionnaireResponse-score"
 
@@ -78,6 +81,9 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
             for name in ("CodeSystem", "ConceptMap", "ValueSet")
         ),
         ResourceCapability("AuditEvent", ("search-type",)),
+        ResourceCapability(
+            "Subscription", ("create", "read", "delete"), (), (("status", _SUBSCRIPTION_STATUS),)
+        ),
     ]
 
 
@@ -91,6 +97,9 @@ def _list_parameters(resource_type: str) -> tuple[tuple[str, str, str], ...]:
         *((name, "reference", f"{_SEARCH}/{it}") for name, it in definitions.items()),
         *((name, it.kind, it.definition) for name, it in PARAMETERS[resource_type].items()),
     )
+
+
+_EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"
 
 
 def build_capability_statement(urls: CanonicalUrls, version: str, date: str) -> Resource:
@@ -119,6 +128,7 @@ def build_capability_statement(urls: CanonicalUrls, version: str, date: str) -> 
                 "security": security,
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
                 "resource": [_build_resource(capability) for capability in list_capabilities(urls)],
+                "operation": [{"name": "export", "definition": _EXPORT}],
             }
         ],
     }

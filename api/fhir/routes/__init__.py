@@ -2,6 +2,7 @@
 
 from api.fhir.routes import (
     audit,
+    bulk_export,
     bundles,
     definitions,
     documents,
@@ -26,4 +27,5 @@ ROUTERS = (
     results.router,
     documents.router,
     audit.router,
+    bulk_export.router,
 )

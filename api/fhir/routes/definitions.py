@@ -36,10 +36,13 @@ from api.fhir.parameters import (
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, find_newest_form
 from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
+from api.http.public_route import PublicRoute
 from api.problems import Problem
 from api.store.screenings.screenings import SOFTWARE_VERSION
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
+router = APIRouter(
+    prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
+)
 RELEASED_ON = "2026-11-24"
 
 

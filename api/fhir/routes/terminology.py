@@ -24,9 +24,12 @@ from api.fhir.parameters import (
 )
 from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
+from api.http.public_route import PublicRoute
 from api.problems import Problem
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
+router = APIRouter(
+    prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
+)
 _ERRORS = outcome_responses(404, 406, 422)
 
 

@@ -55,6 +55,8 @@ def add_issuer(
 ) -> Issuer:
     """Add an issuer. Raises ConflictError if any organisation trusts it, or ValueError."""
     _validate(terms)
+    if (kind == "launch") != (terms.client_id is not None):
+        raise ValueError("client_id: required for launches, and only there")
     trusted_issuer = Issuer(
         id=f"i-{uuid4()}",
         organisation=work.organisation,

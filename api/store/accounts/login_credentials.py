@@ -109,6 +109,16 @@ def set_identity(work: Transaction, practitioner: str, issuer: str, subject: str
     _withdraw(work, practitioner, deleted_kinds)
 
 
+def add_identity(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
+    """Link an OpenID identity beside the login. Raises ConflictError if there is one already."""
+    row = {
+        "practitioner_id": practitioner,
+        "subject_sha256": _hash_subject(issuer, subject),
+        "linked_at": work.now,
+    }
+    work.insert_unique(IdentityRow, row, ConflictError("One of the two is already linked."))
+
+
 def has_any_login(session: Session) -> bool:
     """Return whether any practitioner of the service can log in."""
     passwords = select(col(SignInRow.practitioner_id)).limit(1)

@@ -19,7 +19,7 @@ from api.store.transaction import Transaction
 from schemas.batches.batch_job import BatchProgress, BatchState
 from schemas.patients.rights import PatientBatch
 
-SCORE, REPORTS, DELIVERIES = "score", "reports", "deliveries"
+SCORE, REPORTS, DELIVERIES, EXPORT = "score", "reports", "deliveries", "export"
 HASH_BYTES = 32
 
 

@@ -12,6 +12,7 @@ from api.store.database.tables.access import ClientRow as ClientRow
 from api.store.database.tables.access import ClientSecretRow as ClientSecretRow
 from api.store.database.tables.access import IssuerRow as IssuerRow
 from api.store.database.tables.access import PractitionerRow as PractitionerRow
+from api.store.database.tables.access import RevokedTokenRow as RevokedTokenRow
 from api.store.database.tables.access import SigningKeyRow as SigningKeyRow
 from api.store.database.tables.access import UsedAssertionRow as UsedAssertionRow
 from api.store.database.tables.access import UsedTokenRow as UsedTokenRow
@@ -24,6 +25,7 @@ from api.store.database.tables.delivery import AllowedPlaceRow as AllowedPlaceRo
 from api.store.database.tables.delivery import AttemptRow as AttemptRow
 from api.store.database.tables.delivery import DeliveryRow as DeliveryRow
 from api.store.database.tables.delivery import DestinationRow as DestinationRow
+from api.store.database.tables.delivery import MessageRulesRow as MessageRulesRow
 from api.store.database.tables.delivery import PatientMoveRow as PatientMoveRow
 from api.store.database.tables.forms import DraftAcknowledgementRow as DraftAcknowledgementRow
 from api.store.database.tables.forms import DraftRow as DraftRow

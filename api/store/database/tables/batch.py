@@ -18,7 +18,7 @@ from api.store.database.tables.owned import (
 
 
 class BatchRow(OwnedRow, table=True):
-    """One batch. `kind`: scores, or reports or deliveries of the batch `parent`, erased with it.
+    """One batch. `kind`: scores, reports or deliveries of the batch `parent`, or a FHIR export.
 
     `options` are the batch's options as JSON, without patient data.
     """

@@ -18,23 +18,16 @@ from support.servers.async_thread import run_aside
 from support.servers.forked_program import ForkedProgram
 from support.servers.processes import environment
 
-from api.deliveries.adt_listener import (
-    AdtContext,
-    AdtListener,
-    apply_content,
-    apply_message,
-    serve_connection,
-)
-from api.deliveries.sender_threads import send_due_deliveries
 from api.hl7v2.acknowledgement import parse_acknowledgement
 from api.hl7v2.mllp_framing import frame_message
+from api.inbound.adt_listener import AdtListener, serve_connection
+from api.inbound.messages import AdtContext, apply_content, apply_message
 from api.main import create_app
 from api.outbound.bulkhead import BulkheadFullError
 from api.problems import Problem
 from api.store import approvals
 from api.store.accounts import clients, organisations
 from api.store.audit import chain
-from api.store.deliveries import outbox
 from api.store.errors import ConflictError, LegalHoldError, NotFoundError
 from api.store.forms import drafts, links, open_links
 from api.store.operations.denied_requests import DeniedRequestLog
@@ -477,27 +470,6 @@ class TestAMerge:
         with store.read_all_organisations() as session:
             rows = list(chain.read_entries(session, clinic.organisation))
         assert {row.target for row in rows if row.action == "merge"} == screening_ids
-
-    def test_sends_waiting_deliveries_under_the_surviving_number(
-        self, store, clinic, send, sender, find_delivery
-    ):
-        import hl7
-        from support.interop.mllp_receivers import running_hl7_server
-
-        screening = add(store, clinic, "OLD-1", system=SYSTEM)
-        with running_hl7_server() as (host_port, messages):
-            delivery, _, _ = send(host_port, screening=screening)
-            do(
-                store,
-                clinic,
-                merges.merge_patients,
-                PatientSelector("OLD-1", SYSTEM),
-                PatientSelector("NEW-1", SYSTEM),
-            )
-            send_due_deliveries(sender, 4)
-        assert find_delivery(delivery).state == "delivered"
-        assert str(hl7.parse(messages[0])["PID"][0][3]).startswith("NEW-1^")
-        assert outbox.build_control_id(delivery) in messages[0]
 
 
 def test_the_command_listens_until_it_is_stopped(store_settings, store, clinic):

@@ -1,32 +1,29 @@
-"""Receives HL7 messages over MLLP, merges patients and acknowledges each message.
+"""Applies an HL7 message and acknowledges it: merges patients, or does what the rules say.
 
 `AA` means that all merges of the message are committed, in one transaction, or wait for a second
-person's approval, or that the message concerns no patient's number. A repeated message changes
-nothing. A sender has a deadline for each message and a number of connections of its own.
+person's approval, that the rules were carried out, or that the message concerns nothing here. A
+repeated message changes nothing.
 """
 
 import re
-import socket
-import socketserver
-import ssl
-import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import structlog
 from pydantic import ValidationError
 
-from api.hl7v2.acknowledgement import Hl7ErrorDetail, encode_acknowledgement
+from api.hl7v2.acknowledgement import (
+    Hl7ErrorDetail,
+    RefusedMessageError,
+    encode_acknowledgement,
+)
 from api.hl7v2.batches import join_acknowledgements, split_batch
-from api.hl7v2.mllp_framing import FrameDecoder, FrameError, frame_message
 from api.hl7v2.parser import Hl7Message, UnreadableMessageError, parse_header, parse_hl7_message
 from api.hl7v2.patient_merge import NotAMergeError, PatientMerge, parse_merges
 from api.http.errors.error_conversion import convert_error
-from api.http.rate_limit import compute_network_key
-from api.outbound.bulkhead import Bulkhead, BulkheadFullError
+from api.inbound.rule_actions import RuleContext, apply_rules
 from api.store import approvals
 from api.store.errors import StoreError, UnavailableError
 from api.store.operations.denied_requests import DeniedRequestLog
@@ -35,12 +32,6 @@ from api.store.store import Store
 from api.store.transaction import Actor
 from schemas.patients.patient import KnownPatient, PatientNumber
 
-MAX_MESSAGE_BYTES = 64 * 1024
-IDLE_TIMEOUT_SECONDS = 60.0
-MESSAGE_TIMEOUT_SECONDS = 60.0
-MAX_CONNECTIONS = 64
-MAX_CONNECTIONS_PER_ADDRESS = 8
-MAX_PEER_CHARACTERS = 80
 _TYPE = re.compile(r"[A-Z][A-Z0-9]{2}")
 _log = structlog.get_logger("nociscreen")
 
@@ -49,13 +40,14 @@ class AdtContext(NamedTuple):
     """What a message is applied with: the actor is named after the sender in the audit.
 
     `authorities` maps the names of assigning authorities to identifier systems; the empty name
-    stands for numbers without an authority.
+    stands for numbers without an authority. Without a rule context, only merges are carried out.
     """
 
     store: Store
     actor: Actor
     authorities: Mapping[str, str]
     denied_requests: DeniedRequestLog
+    rule_context: RuleContext | None = None
 
 
 def apply_content(context: AdtContext, content: bytes) -> bytes:
@@ -73,15 +65,12 @@ def apply_message(context: AdtContext, content: bytes) -> bytes:
     try:
         message = parse_hl7_message(content)
         _require_control_id(message)
-        merges = parse_merges(message, context.authorities)
-        if merges:
-            _merge_patients(context, merges)
-        _log_message(context, message, "merged" if merges else "passed_over")
+        _log_message(context, message, _apply(context, message))
     except UnreadableMessageError as error:
         fault = Hl7ErrorDetail("100", "Segment sequence error", str(error))
         return _refuse(context, message or parse_header(content), "unreadable", fault)
-    except NotAMergeError as error:
-        return _refuse(context, message, "not_a_merge", error.error_detail)
+    except RefusedMessageError as error:
+        return _refuse(context, message, error.reason, error.error_detail)
     except UnavailableError:
         fault = Hl7ErrorDetail("207", "Application internal error", "try again later")
         return encode_acknowledgement(message, now, "AE", fault)
@@ -94,6 +83,18 @@ def apply_message(context: AdtContext, content: bytes) -> bytes:
         fault = Hl7ErrorDetail("207", "Application internal error", "internal error")
         return encode_acknowledgement(message, now, "AE", fault)
     return encode_acknowledgement(message, now, "AA")
+
+
+def _apply(context: AdtContext, message: Hl7Message) -> str:
+    """Merge patients or carry out the rules; return in a word what was done."""
+    merges = parse_merges(message, context.authorities)
+    if merges:
+        _merge_patients(context, merges)
+        return "merged"
+    if context.rule_context is None:
+        return "passed_over"
+    store, actor, authorities = context[:3]
+    return apply_rules(context.rule_context, store, actor, message, authorities)
 
 
 def _require_control_id(message: Hl7Message) -> None:
@@ -152,105 +153,3 @@ def _build_survivor(identifier: PatientNumber) -> PatientSelector:
         detail = "expected an identifier without control characters"
         raise NotAMergeError(Hl7ErrorDetail("102", "Data type error", detail)) from None
     return selector
-
-
-def build_tls_context(certificate: Path, client_authority: Path | None) -> ssl.SSLContext:
-    """Load our certificate, and the CA that must have issued client certificates.
-
-    Raises OSError or ValueError for files that can't be read as PEM.
-    """
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate)
-    if client_authority is not None:
-        context.load_verify_locations(client_authority)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context
-
-
-class AdtListener(socketserver.ThreadingTCPServer):
-    """An MLLP server, plain or with TLS: one thread per connection, up to a limit."""
-
-    allow_reuse_address = True
-    daemon_threads = True
-    request_queue_size = 16
-
-    def __init__(
-        self, address: tuple[str, int], adt_context: AdtContext, tls_context: ssl.SSLContext | None
-    ) -> None:
-        self.adt_context = adt_context
-        self.tls_context = tls_context
-        self._slots = Bulkhead(MAX_CONNECTIONS, MAX_CONNECTIONS_PER_ADDRESS)
-        super().__init__(address, _Connection)
-
-    def reserve_slot(self, address: str) -> AbstractContextManager[None]:
-        """Hold a place for a connection from this address. Raises BulkheadFullError."""
-        return self._slots.enter(compute_network_key(address))
-
-    def server_close(self) -> None:
-        """Stop listening and record the refusals that were counted but not yet written."""
-        super().server_close()
-        self.adt_context.denied_requests.flush()
-
-    @property
-    def port(self) -> int:
-        """The bound TCP port."""
-        return int(self.server_address[1])
-
-
-class _Connection(socketserver.BaseRequestHandler):
-    """One connection: each message is acknowledged before the next is read."""
-
-    def handle(self) -> None:
-        server = cast("AdtListener", self.server)
-        plain: socket.socket = self.request
-        plain.settimeout(IDLE_TIMEOUT_SECONDS)
-        with (
-            suppress(OSError, BulkheadFullError),
-            server.reserve_slot(self.client_address[0]),
-        ):
-            if server.tls_context is None:
-                self._serve(server, plain, self.client_address[0])
-                return
-            with server.tls_context.wrap_socket(plain, server_side=True) as secured:
-                peer = read_certificate_name(secured) or self.client_address[0]
-                self._serve(server, secured, peer)
-
-    def _serve(self, server: AdtListener, connection: socket.socket, peer: str) -> None:
-        context = server.adt_context
-        actor = context.actor._replace(id=f"mllp:{peer}")
-        serve_connection(context._replace(actor=actor), connection)
-
-
-def read_certificate_name(connection: ssl.SSLSocket) -> str | None:
-    """Return the common name of the client's certificate, readable and short; None without one."""
-    certificate = connection.getpeercert() or {}
-    subject = cast("tuple[tuple[tuple[str, str], ...], ...]", certificate.get("subject", ()))
-    names = [value for part in subject for key, value in part if key == "commonName"]
-    printable = "".join(filter(str.isprintable, names[0])) if names else ""
-    return printable[:MAX_PEER_CHARACTERS] or None
-
-
-def serve_connection(
-    context: AdtContext, connection: socket.socket, now: Callable[[], float] = time.monotonic
-) -> None:
-    """Acknowledge each message, until the sender leaves or a message takes too long."""
-    frames = FrameDecoder(MAX_MESSAGE_BYTES)
-    begun_at = now()
-    while True:
-        seconds = IDLE_TIMEOUT_SECONDS
-        if frames.has_partial_frame:
-            seconds = MESSAGE_TIMEOUT_SECONDS - (now() - begun_at)
-        if seconds <= 0:
-            return
-        connection.settimeout(seconds)
-        if not (chunk := connection.recv(1 << 16)):
-            return
-        if not frames.has_partial_frame:
-            begun_at = now()
-        try:
-            messages = frames.feed(chunk)
-        except FrameError:
-            return
-        for content in messages:
-            connection.sendall(frame_message(apply_content(context, content)))
-            begun_at = now()

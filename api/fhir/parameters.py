@@ -187,6 +187,28 @@ ValueSetUrlFilter = Annotated[
         examples=["http://127.0.0.1:8000/fhir/ValueSet/phq4/band"],
     ),
 ]
+ConceptMapId = Annotated[
+    str,
+    Path(alias="concept_map", description="The instrument and `-loinc`.", examples=["phq4-loinc"]),
+]
+ConceptMapIdFilter = Annotated[
+    str | None,
+    Query(
+        alias="_id",
+        pattern=f"^{ID_PATTERN}$",
+        description="The instrument and `-loinc`.",
+        examples=["phq4-loinc"],
+    ),
+]
+ConceptMapUrlFilter = Annotated[
+    str | None,
+    Query(
+        alias="url",
+        max_length=400,
+        description="The canonical URL, with or without the version.",
+        examples=["http://127.0.0.1:8000/fhir/ConceptMap/phq4-loinc"],
+    ),
+]
 FormVersionFilter = Annotated[str | None, Query(alias="version", max_length=14, examples=["1.0.0"])]
 FormStatusFilter = Annotated[
     Literal["draft", "active", "retired", "unknown"] | None,

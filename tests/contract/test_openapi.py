@@ -40,7 +40,8 @@ OF_RULEBOOKS = (
 )
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
          "definition": "QuestionnaireResponse-score", "code": "invalid_request",
-         "service": "nociplastic", "code_list": "phq4-band", "part": "band",
+         "service": "nociplastic", "code_list": "phq4-band", "concept_map": "phq4-loinc",
+         "part": "band",
          "device": f"nociscreen-{version('nociscreen')}"}  # fmt: skip
 BINARY = {
     "application/pdf",
@@ -239,6 +240,7 @@ def test_few_operations_take_a_body_without_credentials():
         ("post", "/fhir/Questionnaire/_search"),
         ("post", "/fhir/CodeSystem/_search"),
         ("post", "/fhir/ValueSet/_search"),
+        ("post", "/fhir/ConceptMap/_search"),
     ]
 
 

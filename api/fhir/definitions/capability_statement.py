@@ -78,7 +78,7 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
             ResourceCapability(
                 name, read_and_search, (_ID, ("url", "uri", f"{_SEARCH}/conformance-url"))
             )
-            for name in ("CodeSystem", "ValueSet")
+            for name in ("CodeSystem", "ConceptMap", "ValueSet")
         ),
         ResourceCapability("AuditEvent", ("search-type",)),
         ResourceCapability(

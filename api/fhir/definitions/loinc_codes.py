@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from api.fhir.elements import Resource
 
-_SYSTEM = "http://loinc.org"
+LOINC = "http://loinc.org"
 
 
 class LoincCode(NamedTuple):
@@ -39,4 +39,4 @@ def build_codes(code: LoincCode | None) -> Resource:
     """Return the element `code` of an item or a questionnaire; nothing without a verified code."""
     if code is None or not code.is_verified:
         return {}
-    return {"code": [{"system": _SYSTEM, "code": code.code}]}
+    return {"code": [{"system": LOINC, "code": code.code}]}

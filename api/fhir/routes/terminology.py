@@ -1,7 +1,9 @@
-"""Public routes of code systems and value sets, by id and by canonical URL."""
+"""Public routes of code systems, value sets and concept maps, by id and by canonical URL."""
 
 from fastapi import APIRouter, Response
 
+from api.dependencies import CatalogueDep
+from api.fhir.definitions.concept_map import list_concept_maps
 from api.fhir.definitions.terminology import CodeList, TerminologyType, build_terminology
 from api.fhir.elements import CanonicalUrls, Resource
 from api.fhir.http import RequireJson, outcome_responses, resource_response, send_resource
@@ -13,6 +15,9 @@ from api.fhir.parameters import (
     CodeListPart,
     CodeListsDep,
     CodeSystemUrlFilter,
+    ConceptMapId,
+    ConceptMapIdFilter,
+    ConceptMapUrlFilter,
     PagePosition,
     PageSize,
     ValueSetUrlFilter,
@@ -68,6 +73,50 @@ def search_value_sets(  # noqa: PLR0913 - FastAPI passes what a route needs as p
     """Search the value sets: one for each code system, with all its codes."""
     parameters = {"_id": name, "url": url, "_count": count, "_page": after}
     return _send_matching(code_lists, urls, "ValueSet", parameters)
+
+
+@add_search_routes(
+    router,
+    "/ConceptMap",
+    "concept_maps",
+    scope=None,
+    summary="Search concept maps",
+)
+def search_concept_maps(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
+    rulebooks: CatalogueDep,
+    urls: CanonicalUrlsDep,
+    *,
+    name: ConceptMapIdFilter = None,
+    url: ConceptMapUrlFilter = None,
+    count: PageSize = 100,
+    after: PagePosition = 0,
+) -> Response:
+    """Search the concept maps: from the questions of an instrument to LOINC."""
+    matching = [
+        resource
+        for resource in list_concept_maps(rulebooks, urls)
+        if name in (None, resource["id"])
+        and url in (None, resource["url"], f"{resource['url']}|{resource['version']}")
+    ]
+    parameters = {"_id": name, "url": url, "_count": count, "_page": after}
+    return send_matching(matching, dict, urls, "ConceptMap", parameters)
+
+
+@router.get(
+    "/ConceptMap/{concept_map}",
+    operation_id="read_concept_map",
+    response_class=Response,
+    responses=resource_response("ConceptMap") | _ERRORS,
+    summary="Read a concept map",
+)
+def read_concept_map(
+    concept_map: ConceptMapId, rulebooks: CatalogueDep, urls: CanonicalUrlsDep
+) -> Response:
+    """Return a concept map; each target says whether its code was verified."""
+    for resource in list_concept_maps(rulebooks, urls):
+        if resource["id"] == concept_map:
+            return send_resource(resource)
+    raise Problem("not_found")
 
 
 @router.get(

@@ -54,7 +54,7 @@ def resources(caller) -> list[dict]:
 def _collect_resources(caller) -> Iterator[dict]:
     open_ones = [
         "metadata", "Questionnaire", "OperationDefinition/QuestionnaireResponse-score",
-        "CodeSystem", "ValueSet", f"Device/{DEVICE}",
+        "CodeSystem", "ConceptMap", "ValueSet", f"Device/{DEVICE}",
     ]  # fmt: skip
     for path in open_ones:
         yield caller.get(f"/fhir/{path}").json()
@@ -348,7 +348,8 @@ def interact(  # noqa: PLR0911 - one for each interaction
 ):
     """Use the interaction once and return the response."""
     names = {"Questionnaire": "phq4", "OperationDefinition": "QuestionnaireResponse-score",
-             "CodeSystem": "phq4-band", "ValueSet": "phq4-band", "Device": DEVICE}  # fmt: skip
+             "CodeSystem": "phq4-band", "ValueSet": "phq4-band",
+             "ConceptMap": "phq4-loinc", "Device": DEVICE}  # fmt: skip
     one = f"/fhir/{kind}/{names.get(kind, screening_id)}"
     match interaction:
         case "read" | "history-instance":
@@ -393,7 +394,7 @@ class TestCapabilities:
     @pytest.fixture
     def claims(self, caller):
         statement = caller.get("/fhir/metadata").json()
-        assert len(statement["rest"][0]["resource"]) == 14
+        assert len(statement["rest"][0]["resource"]) == 15
         return statement
 
     @pytest.fixture
@@ -406,13 +407,13 @@ class TestCapabilities:
             (kind, interaction): interact(caller, kind, interaction, screening_id)
             for kind, interaction in declared
         }
-        assert len(answers) == 29
+        assert len(answers) == 31
         assert {declared: answer.status_code for declared, answer in answers.items()} == {
             (kind, interaction): 201 if interaction == "create" else 200
             for kind, interaction in declared
         }
         searches = [answer for (_, name), answer in answers.items() if name == "search-type"]
-        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 10
+        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 11
 
     def test_search_parameters(self, caller, claims, screening_id):
         values = {"url": f"{FHIR}/Questionnaire/phq4", "version": "1.0.0", "status": "active",
@@ -426,11 +427,13 @@ class TestCapabilities:
             for kind, name in list_capabilities(claims, "searchParam", "name")
             if name not in PARAMETERS.get(kind, ())  # which have a test of their own
         ]
-        assert len(declared) == 27
+        assert len(declared) == 29
         some = {(kind, name): values[name] for kind, name in declared}
         some["Questionnaire", "_id"] = "phq4"
         for kind in ("CodeSystem", "ValueSet"):
             some[kind, "_id"], some[kind, "url"] = "phq4-band", f"{FHIR}/{kind}/phq4/band"
+        some["ConceptMap", "_id"] = "phq4-loinc"
+        some["ConceptMap", "url"] = f"{FHIR}/ConceptMap/phq4-loinc"
         bundles = search_by_query(caller, some)
         assert search_by_form(caller, some) == bundles
         certain = [place for place in declared if place[1] in ("_id", "url", "version", "status")]
@@ -599,6 +602,17 @@ class TestQuestionnaires:
             "phq9_item9": "44260-8", "phq9_total": "44261-6", "gad7_total": "70274-6",
             "peg_pain": "75893-8",
         }  # fmt: skip
+
+    def test_a_concept_map_says_which_codes_are_verified(self, caller):
+        (group,) = caller.get("/fhir/ConceptMap/nociplastic-loinc").json()["group"]
+        targets = {it["code"]: it["target"][0] for it in group["element"]}
+        assert (targets["peg_pain"]["code"], targets["peg_pain"]["comment"]) == (
+            "75893-8", "verified",
+        )  # fmt: skip
+        unverified = {it["equivalence"] for it in targets.values() if it["comment"] != "verified"}
+        assert unverified == {"relatedto"}
+        assert group["source"] == caller.get("/fhir/Questionnaire/nociplastic").json()["url"]
+        assert caller.get("/fhir/ConceptMap/none").status_code == 404
 
     def test_an_answer_may_copy_an_option_with_its_translations(self, caller):
         form = caller.get("/fhir/Questionnaire/nociplastic").json()

@@ -29,6 +29,7 @@ class RendererPool:
     def __init__(
         self, workers: int, queue: int, seconds: float, *, memory: int = MAX_MEMORY_BYTES
     ) -> None:
+        self.workers = workers
         self._places = threading.BoundedSemaphore(workers + queue)
         self._idle: LifoQueue[ChildProcess | None] = LifoQueue()
         for _ in range(workers):
@@ -109,6 +110,8 @@ class RendererPool:
 
 class InProcessRenderer:
     """Renders in this process, for a program that renders one document and exits."""
+
+    workers = 1
 
     def render(self, document: Document, meter: Callable[[float], None] = _ignore) -> bytes:
         """Return the PDF of the document, and tell `meter` the seconds that it took."""

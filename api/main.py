@@ -8,10 +8,12 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from api.admin import routes as admin
 from api.audit import routes as audit
+from api.auth.ehr_client import EhrClient
 from api.auth.external_tokens import ExternalTokenVerifier
 from api.auth.jwks_cache import JwksCache
 from api.auth.services import Services, find_app_services
@@ -33,6 +35,7 @@ from api.http.errors.error_conversion import respond_to_store_error
 from api.http.exact_paths import ExactPaths
 from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
+from api.inbound import routes as inbound
 from api.oauth import routes as oauth
 from api.outbound.bulkhead import Bulkhead
 from api.patients import routes as patients
@@ -65,6 +68,15 @@ BUSY_OPERATIONS = (
     ("GET", "/health/ready"),
 )
 """The operations that are found by their path alone."""
+
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI's own would send addresses with patients' numbers, faulty values and tracebacks."""
 
 
 class Service(FastAPI):
@@ -108,6 +120,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         lifespan=_close_at_shutdown,
     )
     app.state.services = _build_services(settings, rules, store)
@@ -152,6 +165,7 @@ def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Servi
         ),
         jwks_cache=jwks_cache,
         external_tokens=ExternalTokenVerifier(store, jwks_cache),
+        ehr_client=EhrClient(store, bulkhead),
         denied_requests=DeniedRequestLog(store),
         rate_limiter=RateLimiter(),
         metrics=store.metrics,
@@ -173,6 +187,7 @@ def _routers(rules: Catalogue) -> tuple[APIRouter, ...]:
         *audit.ROUTERS,
         *admin.ROUTERS,
         *forms.ROUTERS,
+        *inbound.ROUTERS,
         *oauth.ROUTERS,
         *fhir.ROUTERS,
         *cds_hooks.ROUTERS,

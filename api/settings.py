@@ -120,6 +120,8 @@ class Settings(BaseSettings):
     """How long fetching a JWK set may take."""
     cds_hooks_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
     """Origins whose pages may call CDS Hooks, separated by commas."""
+    cds_hooks_public_discovery: bool = False
+    """Whether `GET /cds-services` needs no token."""
     api_origins: Annotated[str, Field(max_length=2000, pattern=r"^[^;\r\n'\"]*$")] = ""
     """Origins whose pages may call `/fhir` and `/v1`, separated by commas."""
     trusted_proxies: Annotated[str, Field(max_length=2000)] = "127.0.0.1,::1"

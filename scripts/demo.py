@@ -31,7 +31,7 @@ def main() -> None:
             "NOCISCREEN_FIRST_CLIENT_FILE": str(client),
         }
         environment.pop("DATABASE_URL", None)
-        _run(environment, "admin", "first", "--test")
+        run_program(environment, "admin", "first", "--test")
         service = subprocess.Popen(
             [*PROGRAM, "serve", "--port", "0"],
             env=environment,
@@ -40,7 +40,7 @@ def main() -> None:
             text=True,
         )
         try:
-            address = _read_address(service)
+            address = read_address(service)
             print(f"The service listens on {address}. The intake is {INTAKE.relative_to(ROOT)}.\n")
             token = _request_token(f"{address}/v1/oauth/token", json.loads(client.read_text()))
             intake = json.loads(INTAKE.read_bytes()) | {"patient": PATIENT}
@@ -50,7 +50,7 @@ def main() -> None:
         finally:
             service.terminate()
             service.wait(timeout=10)
-        _run(environment, "audit", "verify")
+        run_program(environment, "audit", "verify")
     assessment = json.dumps(screening["assessment"], indent=2)
     (OUT / "assessment.json").write_text(assessment + "\n")
     (OUT / "report.pdf").write_bytes(report)
@@ -58,7 +58,7 @@ def main() -> None:
     print(f"\nWritten: demo/assessment.json and demo/report.pdf ({len(report)} bytes).")
 
 
-def _run(environment: dict[str, str], *words: str) -> None:
+def run_program(environment: dict[str, str], *words: str) -> None:
     """Run a command, and print its output only if it fails."""
     completed = subprocess.run(
         [*PROGRAM, *words], env=environment, capture_output=True, text=True, check=False
@@ -67,7 +67,8 @@ def _run(environment: dict[str, str], *words: str) -> None:
         raise SystemExit(completed.stdout + completed.stderr)
 
 
-def _read_address(service: "subprocess.Popen[str]") -> str:
+def read_address(service: "subprocess.Popen[str]") -> str:
+    """Return the address that a starting service prints."""
     for line in service.stdout or ():
         if match := re.search(r"http://\S+", line):
             return match.group()

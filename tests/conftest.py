@@ -1,18 +1,25 @@
 """Fixtures of all tests: stores on each database, services, clients; Hypothesis profiles."""
 
+import gc
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from functools import cache
 from pathlib import Path
 from zlib import crc32
 
 import pytest
-from hypothesis import HealthCheck, settings
+import structlog
+import typer.main
+import typer.testing
+from anyio.from_thread import start_blocking_portal
+from hypothesis import HealthCheck, Phase, settings
 from starlette.testclient import TestClient
 from support import builders
 from support.builders import Clinic, build_fixture_settings, copy_empty_store
 from support.callers import bearing, calling, replace_service
+from support.sample import IS_SAMPLE
 from support.second_release import load_released_catalogue
 from support.servers.postgres import Postgres
 
@@ -35,12 +42,27 @@ settings.register_profile(
     database=None,
     suppress_health_check=SLOW_DRAWING,
 )
+settings.register_profile("sample", settings.get_profile("normal"), max_examples=25)
 settings.register_profile(
     "deep", deadline=None, max_examples=2_000, database=None, suppress_health_check=SLOW_DRAWING
 )
-settings.register_profile("mutation", settings.get_profile("normal"), max_examples=10)
-settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "normal"))
-
+settings.register_profile(
+    "mutation",
+    settings.get_profile("normal"),
+    max_examples=10,
+    phases=(Phase.explicit, Phase.generate),
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "sample" if IS_SAMPLE else "normal"))
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.set_exc_info,
+        structlog.dev.ConsoleRenderer(
+            colors=False, exception_formatter=structlog.dev.plain_traceback
+        ),
+    ]
+)
+"""Tracebacks as Python writes them: colours and frames cost more than the requests they are of."""
 
 DATABASES = ("sqlite", "postgres")
 ON_BOTH_DATABASES = "tests/api/store/database/"
@@ -51,7 +73,7 @@ ALTERNATIVES = ("language", "size")
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """For `make test`, keep one of the tests that differ only in an alternative, by their name."""
-    if os.environ.get("TEST_SAMPLE") == "1":
+    if IS_SAMPLE:
         alternatives: dict[str, list[pytest.Item]] = {}
         for item in items:
             alternatives.setdefault(name_without_alternatives(item), []).append(item)
@@ -60,6 +82,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         }
         config.hook.pytest_deselected(items=[item for item in items if item not in chosen_tests])
         items[:] = [item for item in items if item in chosen_tests]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for no garbage while tests are collected, and later pass over what was there then."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def name_without_alternatives(item: pytest.Item) -> str:
@@ -81,6 +114,22 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(
             "No Chromium: the tests in tests/browser were skipped. Get it: apt-get install chromium"
         )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def request_loop() -> Iterator[None]:
+    """One event loop for all requests to services in this process, as a server has it."""
+    with start_blocking_portal() as portal, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TestClient, "portal", portal)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def built_program() -> Iterator[None]:
+    """The program of the command line, built once: that takes longer than most commands."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(typer.testing, "_get_command", cache(typer.main.get_command))
+        yield
 
 
 @pytest.fixture(scope="session")

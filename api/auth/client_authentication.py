@@ -33,6 +33,8 @@ ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 AuthenticatedClient = tuple[Caller, VerifiedAssertion | None]
 """A client, and its assertion if it sent one, which may be used once only."""
 TOKEN_PATH = "/v1/oauth/token"  # noqa: S105 - an address # nosec B105
+INTROSPECTION_PATH = "/v1/oauth/introspect"
+REVOCATION_PATH = "/v1/oauth/revoke"
 
 
 class InvalidClientProblem(Problem):
@@ -45,14 +47,19 @@ class InvalidClientProblem(Problem):
 
 async def read_token_request(request: Request) -> dict[str, str]:
     """Return the fields of the form. Raises Problem if one is repeated or the grant is unknown."""
-    pairs = await read_form_fields(request, find_services(request).settings)
-    form = dict(pairs)
-    if len(form) != len(pairs):
-        raise Problem("malformed_request", "A field must not be repeated.")
+    form = await _read_form(request)
     if "grant_type" not in form:
         raise Problem("malformed_request", "`grant_type` is required.")
     if form["grant_type"] != "client_credentials":
         raise Problem("unsupported_grant_type")
+    return form
+
+
+async def read_token_form(request: Request) -> dict[str, str]:
+    """Return the fields of a form about a token. Raises Problem for a repeated or missing one."""
+    form = await _read_form(request)
+    if "token" not in form:
+        raise Problem("malformed_request", "`token` is required.")
     return form
 
 
@@ -72,6 +79,14 @@ def authenticate_client(request: Request, form: dict[str, str]) -> Authenticated
     if caller is None:
         raise build_client_problem(request, "secret")
     return caller, None
+
+
+async def _read_form(request: Request) -> dict[str, str]:
+    pairs = await read_form_fields(request, find_services(request).settings)
+    form = dict(pairs)
+    if len(form) != len(pairs):
+        raise Problem("malformed_request", "A field must not be repeated.")
+    return form
 
 
 def _authenticate_by_assertion(request: Request, form: dict[str, str]) -> AuthenticatedClient:

@@ -49,9 +49,12 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 def require_scope(
-    scope: str, body_media_type: BodyMediaType = JSON, body_size_factor: int = 1
+    scope: str | None, body_media_type: BodyMediaType = JSON, body_size_factor: int = 1
 ) -> type[APIRoute]:
-    """Return a route class for this scope and media type; the factor multiplies body limits."""
+    """Return a route class for this scope and media type; the factor multiplies body limits.
+
+    Without a scope, any valid credential opens the route, which then checks what it carries out.
+    """
     return type(
         "GuardedRoute",
         (GuardedRoute,),
@@ -66,13 +69,13 @@ class GuardedRoute(APIRoute):
     for each path with a parameter.
     """
 
-    scope: str
+    scope: str | None
     body_media_type: BodyMediaType
     body_size_factor: int = 1
     repeatable_names: frozenset[str] = frozenset()
 
     def __init__(self, path: str, endpoint: Callable[..., Any], **kwargs: Any) -> None:
-        secured = {"security": [{"token": [self.scope]}, {"api_key": []}]}
+        secured = {"security": [{"token": [self.scope] if self.scope else []}, {"api_key": []}]}
         kwargs["openapi_extra"] = secured | (kwargs.get("openapi_extra") or {})
         kwargs["operation_id"] = kwargs.get("operation_id") or endpoint.__name__
         super().__init__(path, endpoint, **kwargs)
@@ -93,12 +96,7 @@ class GuardedRoute(APIRoute):
     @cached_property
     def query_names(self) -> frozenset[str]:
         """The names of the declared query parameters."""
-        other_kinds = params.Path, params.Header, params.Cookie
-        return frozenset(
-            parameter.alias
-            for parameter in get_flat_params(self.dependant)
-            if not isinstance(parameter.field_info, other_kinds)
-        )
+        return list_query_names(self)
 
     @cached_property
     def _header_names(self) -> frozenset[str]:
@@ -169,7 +167,9 @@ class GuardedRoute(APIRoute):
                 if caller is None:
                     caller = await run_in_threadpool(self.authenticate, request)
                 request.state.caller = caller
-                _authorise(request, caller, self.scope, self._fhir_permission)
+                admit_caller(request, caller)
+                if self.scope is not None:
+                    check_scope(caller, self.scope, self._fhir_permission)
                 request = await self.prepare_request(request)
                 check_query(request, self.query_names, self.repeatable_names)
                 refuse_unsupported_conditions(request, self._header_names)
@@ -191,6 +191,16 @@ class GuardedRoute(APIRoute):
                 raise
 
         return guard
+
+
+def list_query_names(route: APIRoute) -> frozenset[str]:
+    """Return the names of the query parameters that a route declares."""
+    other_kinds = params.Path, params.Header, params.Cookie
+    return frozenset(
+        parameter.alias
+        for parameter in get_flat_params(route.dependant)
+        if not isinstance(parameter.field_info, other_kinds)
+    )
 
 
 def _find_by_token(request: Request, token: str) -> Caller | None:
@@ -219,9 +229,8 @@ def read_credential(request: Request) -> str:
     return token.strip(" ")
 
 
-def _authorise(request: Request, caller: Caller, scope: str, fhir_permission: str | None) -> None:
-    """Raise Problem `too_many`, `quota_exceeded` or `insufficient_scope`."""
-    admit_caller(request, caller)
+def check_scope(caller: Caller, scope: str, fhir_permission: str | None) -> None:
+    """Raise Problem `insufficient_scope`."""
     if scope not in caller.scopes and fhir_permission not in caller.fhir_scopes:
         challenge = f'Bearer error="insufficient_scope", scope="{scope}"'
         detail = f"This operation requires the scope `{scope}`, which the credential lacks."

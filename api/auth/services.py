@@ -7,6 +7,7 @@ from typing import Protocol
 
 from fastapi import FastAPI, Request
 
+from api.auth.ehr_client import EhrClient
 from api.auth.external_tokens import ExternalTokenVerifier
 from api.auth.jwks_cache import JwksCache
 from api.http.rate_limit import RateLimiter
@@ -51,6 +52,7 @@ class Services:
     access_tokens: AccessTokens
     jwks_cache: JwksCache
     external_tokens: ExternalTokenVerifier
+    ehr_client: EhrClient
     denied_requests: DeniedRequestLog
     rate_limiter: RateLimiter
     metrics: Metrics

@@ -1,6 +1,7 @@
 """Scores one chunk of a batch: batch rows in, rows of results and faults out."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import polars as pl
@@ -66,3 +67,15 @@ def score_frame(  # noqa: PLR0913 - what a chunk is, and what is known of it
         for name in keep
     ]
     return ScoredChunk(results.with_columns(kept_columns), batch.faults, batch.intakes, chunk)
+
+
+def build_empty_results(rules: ColumnRules, *, explain: bool, keep: Sequence[str]) -> pl.DataFrame:
+    """Return the result columns without rows, the columns to `keep` behind them."""
+    kept_columns = [pl.Series(name, [], pl.String) for name in keep]
+    return _score_no_rows(rules, explain=explain).with_columns(kept_columns)
+
+
+@lru_cache(maxsize=16)
+def _score_no_rows(rules: ColumnRules, *, explain: bool) -> pl.DataFrame:
+    """Return the result columns of the rules: planning them takes as long as scoring a chunk."""
+    return score_frame(pl.DataFrame(), rules, explain=explain).results.clear()

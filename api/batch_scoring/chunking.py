@@ -9,9 +9,12 @@ import polars as pl
 
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.counts.row_keys import encode_row_keys, find_repeated_rows
-from api.batch_scoring.file_formats import InputFormat
+from api.batch_scoring.file_formats import InputFormat, UnusableInputError
+from api.batch_scoring.input_files import ReadOptions
+from api.batch_scoring.mapping.mapped_rows import RowMapper
 from api.batch_scoring.readers.base import FilePiece, ParsedRows, build_faults_frame
-from api.batch_scoring.readers.csv import CsvOptions, read_csv_pieces
+from api.batch_scoring.readers.csv import read_csv_pieces
+from api.batch_scoring.readers.json_array import open_json_array
 from api.batch_scoring.readers.ndjson import read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
 from api.batch_scoring.readers.table_sources import TableOptions
@@ -22,6 +25,9 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 BLOCK_BYTES = 2 * 1024 * 1024
 RECORD_BYTES = 1024 * 1024
+MAX_ARRAY_BYTES = 16 * 1024 * 1024
+"""The longest JSON array, which is in memory as a whole; NDJSON has no such limit."""
+
 _LINE = "\0line"
 
 
@@ -53,7 +59,7 @@ class BatchUpload(NamedTuple):
     file: BinaryIO
     size: int
     file_format: InputFormat
-    csv: CsvOptions = CsvOptions()
+    options: ReadOptions = ReadOptions()
 
 
 class BatchLimits(NamedTuple):
@@ -82,8 +88,14 @@ class UploadReader:
         Raises UnusableInputError, TooManyRowsError.
         """
         total, limits = 0, self._limits
+        mapping = self._upload.options.mapping
+        mapper = None if mapping is None else RowMapper(self._loaded, mapping)
+        if mapper is not None and self._upload.file_format in {"json", "ndjson"}:
+            raise UnusableInputError("a mapping reads tables, not JSON")
         for piece in _pieces(self._upload, self._loaded, self._names, limits):
             parsed_rows = piece.parse_rows()
+            if mapper is not None:
+                parsed_rows = mapper.map_rows(parsed_rows)
             self._row_keys.append((total, encode_row_keys(parsed_rows.frame)))
             self._left_out.update(parsed_rows.left_out)
             self._blank_lines += parsed_rows.blank_lines
@@ -144,13 +156,17 @@ def _pieces(
     upload: BatchUpload, loaded: LoadedRulebook, names: ColumnNames, limits: BatchLimits
 ) -> Iterator[FilePiece]:
     sizes: dict[str, Any] = {"block_bytes": BLOCK_BYTES, "record_bytes": RECORD_BYTES}
+    csv = upload.options.csv
     match upload.file_format:
         case "csv":
-            yield from read_csv_pieces(upload.file, names, upload.csv, **sizes)
+            yield from read_csv_pieces(upload.file, names, csv, **sizes)
         case "ndjson":
             yield from read_ndjson_pieces(upload.file, loaded, names, **sizes)
+        case "json":
+            lines = open_json_array(upload.file, MAX_ARRAY_BYTES)
+            yield from read_ndjson_pieces(lines, loaded, names, **sizes)
         case kind:
-            table = TableOptions(kind, None, upload.csv.header_line, upload.csv.skip_rows)
+            table = TableOptions(kind, None, csv.header_line, csv.skip_rows)
             yield from read_parquet_pieces(
                 upload.file,
                 names,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from api.spreadsheets import encode_rows
-from schemas.batches.batch import NONE_OF_THESE, PASSTHROUGH_COLUMNS
+from schemas.batches.batch import ANSWERED_ON, NONE_OF_THESE, PASSTHROUGH_COLUMNS
 from schemas.rulebooks.rulebook import Question, Rulebook
 from scoring.columns.reading.expected_values import describe_limits
 
@@ -12,7 +12,7 @@ _HEADER = ("column", "kind", "who", "label", "text", "values", "value", "value_l
 
 def render_template_csv(book: Rulebook) -> str:
     """Return a CSV file with a header for every column and no rows."""
-    header = [*PASSTHROUGH_COLUMNS, *(question.id for question in book.question)]
+    header = [*PASSTHROUGH_COLUMNS, ANSWERED_ON, *(question.id for question in book.question)]
     return encode_rows([header], "\n").decode()
 
 
@@ -22,8 +22,9 @@ def render_codebook_csv(book: Rulebook) -> str:
         (name, "text", "", "", "Returned unchanged; optional.", "", "", "")
         for name in PASSTHROUGH_COLUMNS
     ]
+    day = (ANSWERED_ON, "date", "", "", "The day of the answers; optional.", "YYYY-MM-DD", "", "")
     questions = (row for question in book.question for row in _rows(question))
-    return encode_rows([_HEADER, *identifiers, *questions], "\n").decode()
+    return encode_rows([_HEADER, *identifiers, day, *questions], "\n").decode()
 
 
 def _rows(question: Question) -> Iterable[Sequence[str]]:

@@ -29,6 +29,7 @@ from api.batch_scoring.readers.csv import CsvOptions, read_csv_pieces
 from api.batch_scoring.readers.json_array import open_json_array
 from api.batch_scoring.readers.ndjson import ResourceTranslator, read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
+from api.batch_scoring.readers.partitions import Partitions, parse_partitions
 from api.batch_scoring.readers.table_sources import TableOptions
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -36,13 +37,14 @@ from scoring.compiled_rulebook import LoadedRulebook
 class InputFile(NamedTuple):
     """One input; `label` is its name in problems, None if it is the only input.
 
-    `member` is its name in a ZIP archive.
+    `member` is its name in a ZIP archive, `partitions` are the columns that its folders name.
     """
 
     name: str
     file_format: FileFormat
     label: str | None
     member: str | None = None
+    partitions: Partitions = ()
 
 
 class ReadOptions(NamedTuple):
@@ -63,9 +65,14 @@ def find_input_files(source: str, input_format: str | None) -> list[InputFile]:
         for name in expand_pattern(source)
         for member in _list_members(name)
     ]
+    root = Path(source) if Path(source).is_dir() else None
+    if root is not None:
+        files = [
+            file._replace(partitions=parse_partitions(Path(file.name).relative_to(root)))
+            for file in files
+        ]
     if len(files) == 1:
         return files
-    root = Path(source) if Path(source).is_dir() else None
     return [file._replace(label=_label(file, root)) for file in files]
 
 

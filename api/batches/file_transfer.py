@@ -12,7 +12,7 @@ from api.batch_scoring.file_formats import BatchFormat, InputFormat
 from api.batch_scoring.readers.text_decoding import find_encoding
 from api.batch_scoring.result_stream import MEDIA_TYPES
 from api.http.bodies.request_body import build_size_problem
-from api.http.content_negotiation import build_format_problem, negotiate_media_type
+from api.http.content_negotiation import require_media_type
 from api.problems import Problem
 from api.settings import Settings
 from api.store.batches import chunks as batch_chunks
@@ -32,6 +32,7 @@ _TABLE_TYPES: dict[str, InputFormat] = {
     "application/vnd.ms-excel": "xls",
     "application/vnd.oasis.opendocument.spreadsheet": "ods",
     "application/vnd.apache.arrow.file": "feather",
+    "application/json": "json",
 }
 RETRY_AFTER_SECONDS = "2"
 """Seconds after which a client may ask for the progress again (`Retry-After`)."""
@@ -52,8 +53,8 @@ def parse_upload_format(request: Request) -> InputFormat:
         raise Problem(
             "unsupported_media_type",
             "Send text/csv (UTF-8, or another charset named in the type), application/x-ndjson, "
-            "application/vnd.apache.parquet, an Arrow file, or a workbook of Excel or OpenDocument "
-            "under its own type, without content encoding.",
+            "application/json (an array), application/vnd.apache.parquet, an Arrow file, or a "
+            "workbook of Excel or OpenDocument under its own type, without content encoding.",
         )
     return file_format
 
@@ -92,11 +93,8 @@ async def _write_body(file: EncryptedTempFile, request: Request, limit: int) -> 
 def negotiate_format(accept: str | None) -> BatchFormat:
     """Return the format that `Accept` prefers; CSV if it accepts all. Raises Problem 406."""
     aliases = {alias: MEDIA_TYPES[file_format] for alias, file_format in _ACCEPTED_TYPES.items()}
-    media_type = negotiate_media_type(
-        accept, map(MEDIA_TYPES.__getitem__, OFFERED_FORMATS), aliases
-    )
-    if media_type is None:
-        raise build_format_problem(map(MEDIA_TYPES.__getitem__, OFFERED_FORMATS))
+    offered = [MEDIA_TYPES[file_format] for file_format in OFFERED_FORMATS]
+    media_type = require_media_type(accept, offered, aliases)
     return _ACCEPTED_TYPES[media_type]
 
 

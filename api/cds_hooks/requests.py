@@ -1,7 +1,7 @@
 """CDS Hooks requests from EHRs, and the identifiers of the patient whose chart is open.
 
 Unknown members are ignored, as hooks may have extensions. `fhirAuthorization`, which grants access
-to the EHR, is neither read nor stored.
+to the EHR, is used to read a Patient that was not prefetched, and is not stored.
 """
 
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal, TypeGuard
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from api.auth.ehr_client import EhrClient, EhrError
 from api.problems import FieldError, Problem
 from schemas.base import Many
 from schemas.patients.patient import PatientNumber
@@ -36,12 +37,19 @@ class Prefetch(_RequestModel):
     patient: dict[str, Any] | None = None
 
 
+class FhirAuthorization(_RequestModel):
+    """Access to the EHR for this call."""
+
+    access_token: Annotated[str, Field(pattern=r"^[!-~]{1,16000}$")]
+
+
 class HookRequest(_RequestModel):
     """A call of a CDS service."""
 
     hook: Literal["patient-view"]
     hookInstance: Uuid  # noqa: N815 - the standard's name
     fhirServer: Annotated[str, Field(pattern=r"^https?://[!-~]{1,180}$")] | None = None  # noqa: N815 - as above
+    fhirAuthorization: FhirAuthorization | None = None  # noqa: N815 - as above
     context: HookContext
     prefetch: Prefetch | None = None
 
@@ -60,15 +68,46 @@ class FeedbackRequest(_RequestModel):
     feedback: Annotated[Many[CardFeedback], Field(min_length=1, max_length=100)]
 
 
-def list_patient_identifiers(hook: HookRequest, own_system: str | None) -> list[PatientNumber]:
+class PrefetchMissing(Problem):
+    """The Patient is neither sent nor readable, for a reason that only the operator learns."""
+
+    def __init__(self, detail: str, reason: str) -> None:
+        super().__init__("prefetch_missing", detail)
+        self.reason = reason
+
+
+def find_patient(hook: HookRequest, ehr: EhrClient, organisation: str) -> dict[str, Any]:
+    """Return the prefetched Patient, or read it at the EHR. Raises PrefetchMissing."""
+    patient = hook.prefetch.patient if hook.prefetch else None
+    if patient is not None:
+        return patient
+    missing = [
+        name
+        for name, member in (
+            ("fhirServer", hook.fhirServer),
+            ("fhirAuthorization", hook.fhirAuthorization),
+        )
+        if member is None
+    ]
+    if hook.fhirServer is None or hook.fhirAuthorization is None:
+        names = " and ".join(f"`{name}`" for name in missing)
+        raise PrefetchMissing(f"Send `prefetch.patient`, or {names} to read it.", "not_sent")
+    token = hook.fhirAuthorization.access_token
+    try:
+        return ehr.read_patient(organisation, hook.fhirServer, hook.context.patientId, token)
+    except EhrError as error:
+        detail = "`prefetch.patient` was not sent, and the Patient cannot be read at `fhirServer`."
+        raise PrefetchMissing(detail, f"patient_{error.reason}") from None
+
+
+def list_patient_identifiers(
+    hook: HookRequest, patient: dict[str, Any], own_system: str | None
+) -> list[PatientNumber]:
     """List the distinct identifiers of the patient whose chart is open.
 
     An identifier in `own_system` also matches patients stored without a system. Raises Problem
-    `prefetch_missing`, and `invalid_request` if the prefetched Patient is another one.
+    `invalid_request` if the Patient is another one.
     """
-    patient = hook.prefetch.patient if hook.prefetch else None
-    if patient is None:
-        raise Problem("prefetch_missing")
     if patient.get("resourceType") != "Patient" or patient.get("id") != hook.context.patientId:
         detail = "must be the Patient that the context names"
         error = FieldError(pointer="/prefetch/patient", code="patient", detail=detail)

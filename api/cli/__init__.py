@@ -10,7 +10,7 @@ import typer
 from api.cli.administration import admin, audit, database, keys, links, mllp, withdrawals
 from api.cli.commands import (
     batch,
-    import_csv,
+    import_answers,
     map_file,
     openapi,
     report,
@@ -74,8 +74,8 @@ def read_common_options(
 
 
 main.command()(batch.batch)
-main.command("import")(import_csv.import_answers)
-main.command("import-sample")(import_csv.print_sample)
+main.command("import")(import_answers.import_answers)
+main.command("import-sample")(import_answers.print_sample)
 for _command in (
     worker.worker,
     mllp.mllp,

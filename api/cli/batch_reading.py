@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from api.batch_scoring.column_names import ColumnNames, load_column_mapping, maps_questions
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.input_files import ReadOptions, add_file_options
-from api.batch_scoring.mapping.mapped_rows import MappedNames
+from api.batch_scoring.mapping.mapped_names import MappedNames
 from api.batch_scoring.mapping.mapping_file import MappingError, load_mapping
 from api.batch_scoring.readers.ndjson import LineFault
-from scoring.catalogue import load_catalogue
+from scoring.catalogue import UnknownRulebookError, load_catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
 if TYPE_CHECKING:
@@ -51,14 +51,27 @@ def build_reading(
         mapping, loaded = load_mapping(columns.mapping, load_catalogue())
     except MappingError as error:
         raise UnusableInputError(f"{columns.mapping}: {error}") from None
-    mapping = mapping.model_copy(
-        update={
-            "keep": (*mapping.keep, *columns.keep),
-            "missing": (*mapping.missing, *columns.missing),
-        }
-    )
+    mapping = mapping.extend(columns.keep, columns.missing)
     names = MappedNames(loaded, mapping, ignore_unknown=columns.ignore_unknown)
     return names, loaded, add_file_options(options, mapping)
+
+
+def build_import_reading(
+    rulebook: str, mapping: Path | None, options: ReadOptions
+) -> tuple[LoadedRulebook, ReadOptions]:
+    """Return the rulebook, which may be retired, and the options of reading for an import.
+
+    Raises UnusableInputError.
+    """
+    try:
+        loaded = load_catalogue().find_released(rulebook)
+    except UnknownRulebookError as error:
+        raise UnusableInputError(f"--rulebook: {error}") from None
+    columns = ColumnOptions(mapping, (), (), ignore_unknown=False)
+    _, loaded, options = build_reading(loaded, columns, options)
+    if mapping is not None and options.mapping is None:
+        raise UnusableInputError(f"{mapping}: an import needs a mapping with `[[question]]` blocks")
+    return loaded, options
 
 
 @cache

@@ -26,6 +26,7 @@ TAGS = {
     "CDS Hooks": "Cards for EHRs, by CDS Hooks 2.0.",
     "rulebooks": "The published rules: questions, weights, rationale and citations.",
     "health": "Whether the service works, and what it counts.",
+    "webhooks": "What the service sends to an address of yours.",
     "problems": "The types of problems, with cause and remedy.",
 }
 HEADERS: dict[str, OpenApiObject] = {
@@ -49,9 +50,12 @@ HEADERS: dict[str, OpenApiObject] = {
         "description": "How to authenticate (RFC 6750), with the missing scope if one is missing.",
         "schema": {"type": "string"},
     },
-    "Allow": {"description": "The methods of this address.", "schema": {"type": "string"}},
     "Link": {
         "description": 'The address of the next page, with `rel="next"`.',
+        "schema": {"type": "string"},
+    },
+    "Preference-Applied": {
+        "description": "The preference of `Prefer` that this answer follows (RFC 7240).",
         "schema": {"type": "string"},
     },
     "Idempotency-Replayed": {
@@ -64,7 +68,6 @@ _BY_STATUS = {
     "202": ("Retry-After", "Location"),
     "401": ("WWW-Authenticate",),
     "403": ("WWW-Authenticate",),
-    "405": ("Allow",),
     "429": ("Retry-After",),
     "503": ("Retry-After",),
 }
@@ -75,7 +78,7 @@ _RESOURCE_TEXT = "A FHIR R4 resource; its profile is in `/fhir/metadata`."
 WEBHOOK: OpenApiObject = {
     "post": {
         "operationId": "receive_screening",
-        "tags": ["deliveries"],
+        "tags": ["webhooks"],
         "summary": "A screening, its correction or its withdrawal",
         "description": "Sent to the address of a destination with the profile `generic-webhook`, "
         "signed as Standard Webhooks 1.0 says. Verify the signature, refuse old timestamps, and do "
@@ -127,6 +130,7 @@ def complete_document(document: OpenApiObject) -> None:
         )
         for method, operation in operations.items():
             operation.setdefault("security", [])
+            _declare_condition(operation)
             _declare_headers(operation, has_etag=method == "get" and is_versioned)
     _name_resources(document)
 
@@ -160,6 +164,14 @@ def _list_headers(operation: OpenApiObject) -> set[str]:
     return {item["name"] for item in operation.get("parameters", ()) if item["in"] == "header"}
 
 
+def _declare_condition(operation: OpenApiObject) -> None:
+    """Name `If-None-Match` wherever 304 may be the answer."""
+    if "304" in operation["responses"] and "If-None-Match" not in _list_headers(operation):
+        schema = {"type": "string", "maxLength": 200, "examples": ['"0"']}
+        parameter = {"name": "If-None-Match", "in": "header", "required": False, "schema": schema}
+        operation.setdefault("parameters", []).append(parameter)
+
+
 def _declare_headers(operation: OpenApiObject, *, has_etag: bool) -> None:
     parameters = _list_headers(operation)
     for status, response in operation["responses"].items():
@@ -167,9 +179,11 @@ def _declare_headers(operation: OpenApiObject, *, has_etag: bool) -> None:
         if status.startswith("2") and "Idempotency-Key" in parameters:
             names.append("Idempotency-Replayed")
         if status.startswith(("2", "304")) and (
-            has_etag or {"If-None-Match", "If-Match"} & parameters
+            has_etag or "304" in operation["responses"] or "If-Match" in parameters
         ):
             names.append("ETag")
+        if status.startswith("2") and {"Prefer", "prefer"} & parameters:
+            names.append("Preference-Applied")
         if status == "200" and operation["operationId"] in _LINKING:
             names.append("Link")
         references = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
@@ -186,7 +200,9 @@ def _name_resources(document: OpenApiObject) -> None:
                     name = _find_resource_name(content.get("schema", {}))
                     if name:
                         schemas.setdefault(
-                            name, content["schema"] | {"description": _RESOURCE_TEXT}
+                            name,
+                            content["schema"]
+                            | {"description": _RESOURCE_TEXT, "additionalProperties": True},
                         )
                         content["schema"] = {"$ref": f"{_REFERENCE}{name}"}
 

@@ -17,6 +17,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 
 from api.auth.services import find_app_services
 from api.intakes.reader import read_intake
+from api.intakes.short_assessment import MINIMAL_MEDIA_TYPE, shorten_assessment
+from api.screenings.models import shorten_screening
 from scoring.catalogue import Catalogue, UnknownRulebookError, load_catalogue
 from scoring.engine import assess
 
@@ -45,6 +47,8 @@ def attach_examples(app: FastAPI, operation: OpenApiObject) -> None:
         )
         for media_type, content in responses[status].get("content", {}).items():
             matching = {name: body for name, body in answers.items() if _is_of(media_type, body)}
+            if media_type == MINIMAL_MEDIA_TYPE:
+                matching = {name: _shorten(body) for name, body in matching.items()}
             if matching:
                 content["examples"] = _as_openapi_examples(matching)
 
@@ -61,6 +65,15 @@ def _drop_wrong_media_types(operation: OpenApiObject) -> None:
             }
             if not content["examples"]:
                 del content["examples"]
+
+
+def _shorten(body: OpenApiObject) -> OpenApiObject:
+    """Return the short form of the example of a full answer."""
+    is_screening = "assessment" in body
+    short = (
+        shorten_screening(json.dumps(body).encode()) if is_screening else shorten_assessment(body)
+    )
+    return short.model_dump(mode="json", by_alias=True)
 
 
 def score_example(request: OpenApiObject, catalogue: Catalogue | None = None) -> OpenApiObject:
@@ -183,7 +196,9 @@ def _is_of(media_type: str, example: Any) -> bool:
     if isinstance(example, str):
         is_ndjson = example.startswith(("{", "["))
         return media_type in (
-            ("application/x-ndjson",) if is_ndjson else ("text/plain", "text/csv")
+            ("application/x-ndjson", "application/fhir+ndjson")
+            if is_ndjson
+            else ("text/plain", "text/csv")
         )
     return media_type.endswith("json") and not media_type.endswith("ndjson")
 

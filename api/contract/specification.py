@@ -8,11 +8,14 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api.contract.conventions import complete_document, rename_versioned
-from api.contract.member_descriptions import describe_members
+from api.contract.member_descriptions import describe_members, describe_parameters
 from api.contract.operation_examples import OpenApiObject, attach_examples
+from api.contract.shared_components import name_intakes, share_components
 from api.fhir.http import outcome_responses
 from api.http.errors.error_responses import error_responses
 from api.problems import ProblemBody
+from api.screenings.models import ShortScreening
+from schemas.assessments.short_assessment import ShortAssessment
 
 TOKEN_SCHEME = {
     "type": "http",
@@ -21,7 +24,8 @@ TOKEN_SCHEME = {
     "description": "An access token, signed with ES256 or ES384, that lives for at most 15 "
     "minutes. A client gets it at `POST /v1/oauth/token` by OAuth 2 client credentials: it "
     "authenticates with its secret, or with an assertion signed by its own key "
-    "(`private_key_jwt`). Each operation lists the scopes that it needs.",
+    "(`private_key_jwt`). Tokens are verified as RFC8725 advises. Each operation lists the scopes "
+    "that it needs.",
 }
 API_KEY_SCHEME = {
     "type": "apiKey",
@@ -35,8 +39,8 @@ EHR_SCHEME = {
     "scheme": "bearer",
     "bearerFormat": "JWT",
     "description": "A token of an EHR (CDS Hooks 2.0): signed with its own key, issued for the URL "
-    "that is called, valid for at most five minutes and for one use. The operator of the service "
-    "registers the EHR.",
+    "that is called, valid for at most five minutes and for one use, and verified as RFC8725 "
+    "advises. The operator of the service registers the EHR.",
 }
 
 RATE_LIMIT_HEADERS = {
@@ -53,6 +57,7 @@ RATE_LIMIT_HEADERS = {
         "example": '"client";r=5999;t=1, "organisation";r=29999;t=1',
     },
 }
+_REFERENCE = "#/components/schemas/{model}"
 
 
 def build_openapi(app: FastAPI) -> OpenApiObject:
@@ -72,10 +77,11 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
         "api_key": API_KEY_SCHEME,
         "ehr": EHR_SCHEME,
     }
-    problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
-    components["schemas"].update(problem.pop("$defs"))
     components["headers"] = dict(RATE_LIMIT_HEADERS)
-    components["schemas"][ProblemBody.__name__] = problem
+    for model in (ProblemBody, ShortAssessment, ShortScreening):
+        schema = model.model_json_schema(ref_template=_REFERENCE, mode="serialization")
+        components["schemas"].update(schema.pop("$defs", {}))
+        components["schemas"][model.__name__] = schema
     for unused in ("HTTPValidationError", "ValidationError"):
         components["schemas"].pop(unused, None)
     for path, methods in document["paths"].items():
@@ -85,6 +91,9 @@ def build_openapi(app: FastAPI) -> OpenApiObject:
             attach_examples(app, operation)
     complete_document(document)
     describe_members(components["schemas"])
+    describe_parameters(document)
+    name_intakes(document)
+    share_components(document)
     return rename_versioned(document)
 
 

@@ -11,14 +11,20 @@ from typing import Any, NamedTuple
 from api.deliveries.compose_request import ComposeContext, ComposeRequest
 from api.deliveries.editions import apply_edition
 from api.deliveries.fhir_transaction import build_transaction
+from api.deliveries.subscription_notification import (
+    NotifiedEvent,
+    SubscriptionState,
+    build_notification,
+)
 from api.documents.document_builder import render_screening
 from api.documents.request import DocumentRequest
 from api.fhir.elements import FHIR_JSON
+from api.fhir.versions import build_response_resource, build_single_version
 from api.hl7v2.encoder import encode_message
 from api.hl7v2.messages import build_message
 from api.hl7v2.screening_event import Hl7Report, ScreeningEvent
 from reports.formats import RenderedDocument
-from schemas.organisations.delivery import DestinationMisfit
+from schemas.organisations.delivery import DestinationMisfit, SubscriptionTerms
 
 JSON_MEDIA_TYPE = "application/json"
 HL7_MEDIA_TYPE = "x-application/hl7-v2+er7"
@@ -44,6 +50,8 @@ def compose_payload(context: ComposeContext, request: ComposeRequest) -> Compose
             payload = _compose_bundle(context, request, report)
         case "webhook":
             payload = _compose_json(context, request, report)
+        case "subscription":
+            payload = _compose_notification(context, request)
     misfits = (*_find_report_misfits(request, report), *payload.misfits)
     return payload._replace(misfits=misfits, report=report)
 
@@ -146,6 +154,25 @@ def _compose_json(
     elif not is_withdrawal and request.profile.document.how == "url":
         body["report"] = {"url": build_report_url(context, request)}
     return ComposedPayload(_encode_json(body), JSON_MEDIA_TYPE, ())
+
+
+def _compose_notification(context: ComposeContext, request: ComposeRequest) -> ComposedPayload:
+    """Compose what a subscriber is told; a preview has no subscription of its own."""
+    state = request.subscription or SubscriptionState(
+        "preview", SubscriptionTerms(topic="screening-stored")
+    )
+    urls, snapshot = context.canonical_urls, request.snapshot
+    version = build_single_version(snapshot.screening, context.rulebooks, urls)
+    version = version._replace(logical_id=snapshot.first_id, number=snapshot.version_number)
+    event = NotifiedEvent(
+        state.event_count,
+        request.composed_at,
+        snapshot.first_id,
+        "POST" if request.event == "result" and snapshot.version_number == 1 else "PUT",
+        build_response_resource(version, context.rulebooks),
+    )
+    bundle = build_notification(urls, state, "event-notification", event)
+    return ComposedPayload(_encode_json(bundle), FHIR_JSON, ())
 
 
 def _encode_json(value: Any) -> bytes:

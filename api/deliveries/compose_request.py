@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from api.auth.services import PdfRenderer
 from api.deliveries.screening_snapshot import ScreeningSnapshot
+from api.deliveries.subscription_notification import SubscriptionState
 from api.fhir.elements import CanonicalUrls
 from schemas.organisations.delivery import DeliveryEvent
 from schemas.organisations.profile import Profile
@@ -32,3 +33,4 @@ class ComposeRequest(NamedTuple):
     profile: Profile
     control_id: str
     composed_at: datetime
+    subscription: SubscriptionState | None = None

@@ -16,6 +16,7 @@ from api.deliveries.attempt_result import AttemptResult
 from api.deliveries.compose import ComposedPayload, compose_payload
 from api.deliveries.compose_request import ComposeContext, ComposeRequest
 from api.deliveries.screening_snapshot import ScreeningSnapshot, load_screening_snapshot
+from api.deliveries.subscription_notification import SubscriptionState
 from api.deliveries.transports.fhir import (
     AccessTokenCache,
     FhirServer,
@@ -23,6 +24,7 @@ from api.deliveries.transports.fhir import (
     send_over_fhir,
 )
 from api.deliveries.transports.mllp import send_over_mllp
+from api.deliveries.transports.rest_hook import send_over_rest_hook
 from api.deliveries.transports.webhook import WebhookEndpoint, send_over_webhook
 from api.outbound.allowlist import DEFAULT_PORTS, HostPort, parse_target_url
 from api.outbound.circuit_breaker import HostAttempt
@@ -69,10 +71,6 @@ class DeliverySender:
         with self._store.read_all_organisations() as session:
             return dispatch.list_due_destinations(session, datetime.now(UTC))
 
-    def send_all(self) -> int:
-        """Send all due deliveries, destination by destination; return the number of attempts."""
-        return sum(self.drain(destination) for destination in self.list_due_destinations())
-
     def find_host(self, waiting: DueDestination) -> HostPort:
         """Return the host of a destination. Raises NotFoundError."""
         with self._store.read_all_organisations() as session:
@@ -83,21 +81,21 @@ class DeliverySender:
     def drain(
         self,
         waiting: DueDestination,
-        stopping: threading.Event | None = None,
-        host: HostAttempt | None = None,
+        stopping: threading.Event,
+        host: HostAttempt,
     ) -> int:
         """Send the due deliveries of one destination; return the number of attempts.
 
-        With a `host` the first attempt without a response is its failure, and the last attempt.
+        The first attempt without a response is the host's failure, and the last attempt.
         """
         attempts = 0
-        while not ((stopping and stopping.is_set()) or (host and host.has_failed)):
+        while not (stopping.is_set() or host.has_failed):
             job = self._take_job(waiting)
             if job is None:
                 break
             result = self._send(waiting, job)
             attempts += 1
-            if host is not None and result is not None and result.disposition == "no_response":
+            if result is not None and result.disposition == "no_response":
                 host.fail()
         else:
             self._release_lease(waiting)
@@ -176,8 +174,13 @@ class DeliverySender:
         if job.snapshot is None:
             raise RuntimeError("expected a snapshot for a delivery without a payload")
         name = build_control_id(job.delivery.id)
+        terms = job.destination.subscription
+        subscription = None
+        if terms is not None:
+            number = job.delivery.destination.removeprefix("d-")
+            subscription = SubscriptionState(number, terms, job.delivery.seq)
         request = ComposeRequest(
-            job.snapshot, job.delivery.event, job.profile, name, datetime.now(UTC)
+            job.snapshot, job.delivery.event, job.profile, name, datetime.now(UTC), subscription
         )
         try:
             payload = compose_payload(self._context, request)
@@ -197,6 +200,10 @@ class DeliverySender:
             case "webhook":
                 endpoint = WebhookEndpoint(destination.address, destination.webhook_secrets)
                 return send_over_webhook(content, name, endpoint, policy)
+            case "subscription":
+                terms = destination.subscription
+                headers = terms.headers if terms else ()
+                return send_over_rest_hook(content, destination.address, headers, policy)
             case "fhir":
                 smart, key = destination.smart, destination.load_signing_key()
                 login = SmartCredentials(smart, key) if smart and key else None

@@ -1,4 +1,4 @@
-"""Create a link at the desk, send it on request, and show it this once."""
+"""Create a link at the desk or give one a new address, send it on request, and show it once."""
 
 import re
 
@@ -29,10 +29,25 @@ def create_shown_link(
         if recipient is not None:
             occasions.invite_patient(work, link, recipient, new_link.url)
         work.audit("create", "link", link.id)
-    mail_url, sms_url = _build_message_urls(desk, new_link)
+    return _show_link(desk, new_link, recipient)
+
+
+def show_link_again(desk: PractitionerPage, link_id: str) -> Response:
+    """Give a link that was not started a new URL and show it; the old one ends.
+
+    Raises NotFoundError and ConflictError.
+    """
+    with desk.context.transaction() as work:
+        link, secret = links.replace_secret(work, link_id)
+        work.audit("rotate", "link", link_id)
+    return _show_link(desk, build_new_link(link, secret, read_public_url(desk)), None)
+
+
+def _show_link(desk: PractitionerPage, link: NewLink, recipient: Recipient | None) -> Response:
+    mail_url, sms_url = _build_message_urls(desk, link)
     return desk.render(
         "new_link_created",
-        link=new_link,
+        link=link,
         expires=desk.formatter.format_moment(link.expires_at),
         recipient=recipient,
         reach=find_link_reach(read_public_url(desk)),

@@ -6,9 +6,8 @@ from fastapi import Depends, Path, Query, Request
 from pydantic import BeforeValidator
 
 from api.http.content_negotiation import (
-    build_format_problem,
     negotiate_language,
-    negotiate_media_type,
+    require_media_type,
 )
 from api.problems import PROBLEM_MEDIA_TYPE, Problem, ProblemBody
 from reports.formats import MEDIA_TYPES, SUFFIXES, DocumentKind, ReportFormat
@@ -78,10 +77,7 @@ SuffixParameter = Annotated[Literal["pdf", "html", "rtf", "txt", "xml"], Path(ex
 
 def negotiate_report_format(accept: str | None) -> ReportFormat:
     """Return the format that `Accept` prefers; PDF if it accepts all. Raises Problem 406."""
-    media_type = negotiate_media_type(accept, _OFFERED_MEDIA_TYPES, _ALIASES)
-    if media_type is None:
-        raise build_format_problem(_OFFERED_MEDIA_TYPES)
-    return _OFFERED_MEDIA_TYPES[media_type]
+    return _OFFERED_MEDIA_TYPES[require_media_type(accept, _OFFERED_MEDIA_TYPES, _ALIASES)]
 
 
 def find_format_by_suffix(suffix: str) -> ReportFormat:

@@ -7,7 +7,7 @@ from api.fhir.elements import CanonicalUrls
 from api.fhir.parsing.response_to_intake import parse_response
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
 from api.fhir.resources.operation_outcome import InvalidResource
-from schemas.batches.batch import PATIENT_REFERENCE, ROW_ID
+from schemas.batches.batch import ANSWERED_ON, PATIENT_REFERENCE, ROW_ID
 from scoring.catalogue import Catalogue
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -39,6 +39,9 @@ class ResponseTranslator:
             ]
         if response.patient is not None:
             identifiers[PATIENT_REFERENCE] = response.patient.reference
+        day = response.context.answered_on
+        if day is not None:
+            identifiers[ANSWERED_ON] = day.isoformat()
         return response.answers_as_sent | identifiers, []
 
     def _find_forms(self, resource: dict[str, Any]) -> list[QuestionnaireForm]:

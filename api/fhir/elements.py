@@ -16,6 +16,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 Resource = dict[str, Any]
 FHIR_JSON = "application/fhir+json"
+JSON_PATCH = "application/json-patch+json"
 URI_SYSTEM = "urn:ietf:rfc:3986"
 TERMINOLOGY_BASE = "http://terminology.hl7.org/CodeSystem"
 EXTENSION_BASE = "http://hl7.org/fhir/StructureDefinition"
@@ -180,12 +181,13 @@ def build_identifier(value: str, system: str | None) -> Resource:
 
 def build_software_reference(version: ResourceVersion) -> Resource:
     """Return the Reference to the service, in the version that scored the screening."""
-    name = f"nociscreen {version.screening.origin.software_version}"
-    return {
-        "type": "Device",
-        "identifier": {"system": version.urls.service_url, "value": name},
-        "display": name,
-    }
+    identifier = build_software_identifier(version.urls, version.screening.origin.software_version)
+    return {"type": "Device", "identifier": identifier, "display": identifier["value"]}
+
+
+def build_software_identifier(urls: CanonicalUrls, version: str) -> Resource:
+    """Return the Identifier of the service in a version."""
+    return {"system": urls.service_url, "value": f"nociscreen {version}"}
 
 
 def format_instant(at: datetime) -> str:

@@ -10,11 +10,11 @@ from fastapi import Depends, Query, Request, Response
 from fastapi.routing import APIRoute
 
 from api.auth.route_guard import require_scope
-from api.dependencies import is_etag_match
-from api.fhir.elements import FHIR_JSON, Resource
+from api.fhir.elements import FHIR_JSON, JSON_PATCH, Resource
 from api.http.bodies.request_body import BodyMediaType
 from api.http.content_negotiation import negotiate_media_type
 from api.http.errors.error_responses import GUARDED_ERRORS, error_responses
+from api.http.preconditions import is_etag_match
 from api.problems import Problem
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"
@@ -24,19 +24,37 @@ _BODY_MEDIA = BodyMediaType(
 )
 _OFFERED_MEDIA_TYPES = (f"{FHIR_JSON}; fhirVersion=4.0",)
 _ALIASES = dict.fromkeys(("application/json", "text/json", "application/json+fhir"), FHIR_JSON)
+_BUNDLE_SIZE_FACTOR = 8
 _HEADERS_TOO_LARGE = 431  # a plain problem: sent before the path is known
 _FHIR_VERSION = r"; ?fhirVersion=4\.0"
 _FORMATS = ("json", "application/json", "application/fhir+json")
 _OUTCOME: dict[str, Any] = {
     "type": "object",
     "required": ["resourceType", "issue"],
-    "properties": {"resourceType": {"const": "OperationOutcome"}},
+    "properties": {
+        "resourceType": {"const": "OperationOutcome"},
+        "issue": {
+            "type": "array",
+            "description": "What went wrong, and where.",
+            "items": {"type": "object", "additionalProperties": True},
+        },
+    },
 }
 
 
 def guarded_fhir_route(scope: str) -> type[APIRoute]:
     """Return a class of FHIR routes that require this scope."""
     return require_scope(scope, _BODY_MEDIA)
+
+
+def guarded_patch_route(scope: str) -> type[APIRoute]:
+    """Return a class of FHIR routes that take a JSON Patch and require this scope."""
+    return require_scope(scope, BodyMediaType(JSON_PATCH, re.compile(re.escape(JSON_PATCH))))
+
+
+def guarded_bundle_route() -> type[APIRoute]:
+    """Return a class of FHIR routes whose bundles are authorised entry by entry."""
+    return require_scope(None, _BODY_MEDIA, _BUNDLE_SIZE_FACTOR)
 
 
 def outcome_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:

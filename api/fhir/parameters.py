@@ -7,12 +7,15 @@ from fastapi import Body, Depends, Header, Path, Query
 from pydantic import AfterValidator
 
 from api.dependencies import CatalogueDep, SettingsDep
-from api.fhir.elements import FHIR_JSON, ID_PATTERN, CanonicalUrls
+from api.fhir.definitions.capability_statement import SCORE_OPERATION_ID
+from api.fhir.definitions.device import build_device_id
+from api.fhir.definitions.terminology import CodeList, list_code_lists
+from api.fhir.elements import FHIR_JSON, ID_PATTERN, JSON_PATCH, CanonicalUrls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
-from api.fhir.resources.capability_statement import SCORE_OPERATION_ID
 from api.fhir.resources.document_reference import ReportType
-from api.fhir.resources.terminology import CodeList, list_code_lists
+from api.fhir.writing.responses import Publication
 from api.problems import Problem
+from api.store.screenings.screenings import SOFTWARE_VERSION
 from schemas.text import READABLE
 
 
@@ -40,6 +43,14 @@ VersionNumber = Annotated[
     str, Path(alias="number", examples=["1"]), _require_pattern(r"[1-9][0-9]{0,8}")
 ]
 FormId = Annotated[str, Path(examples=["nociplastic"])]
+DeviceId = Annotated[
+    str,
+    Path(
+        alias="device",
+        description="`nociscreen-` and the version of the service.",
+        examples=[build_device_id(SOFTWARE_VERSION)],
+    ),
+]
 CodeListId = Annotated[str, Path(examples=["phq4-band"])]
 CodeListInstrument = Annotated[str, Path(examples=["phq4"])]
 CodeListPart = Annotated[str, Path(examples=["band"])]
@@ -69,6 +80,15 @@ IfNoneExist = Annotated[
         examples=["identifier=urn:oid:1.2.3.4|response-1"],
     ),
 ]
+_IDENTIFIER = Query(
+    alias="identifier",
+    max_length=400,
+    pattern=r"^[^|]*\|?[^|]+$",
+    description="`system|value`, the same as in the response.",
+    examples=["urn:oid:1.2.3.4|response-1"],
+)
+IdentifierCondition = Annotated[str, _IDENTIFIER]
+OptionalIdentifierCondition = Annotated[str | None, _IDENTIFIER]
 Prefer = Annotated[
     str | None,
     Header(
@@ -82,8 +102,32 @@ ResourceBody = Annotated[
     dict[str, Any],
     Body(
         media_type=FHIR_JSON,
-        json_schema_extra={"required": ["resourceType"]},
+        json_schema_extra={
+            "required": ["resourceType"],
+            "properties": {"resourceType": {"type": "string"}},
+        },
         description="A resource that answers one of the published questionnaires.",
+    ),
+]
+
+ParametersBody = Annotated[
+    dict[str, Any],
+    Body(
+        media_type=FHIR_JSON,
+        json_schema_extra={"required": ["resourceType"]},
+        description="Parameters with the patient as `subject` (`valueReference`).",
+    ),
+]
+PatchBody = Annotated[
+    list[dict[str, Any]],
+    Body(media_type=JSON_PATCH, description="The operations of RFC 6902, at most 50."),
+]
+BundleBody = Annotated[
+    dict[str, Any],
+    Body(
+        media_type=FHIR_JSON,
+        json_schema_extra={"required": ["resourceType", "type"]},
+        description="A Bundle of type `batch` or `transaction` with at most 100 entries.",
     ),
 ]
 
@@ -168,5 +212,12 @@ async def _list_code_lists(rulebooks: CatalogueDep, urls: CanonicalUrlsDep) -> l
     return list_code_lists(rulebooks, urls)
 
 
+async def _publication(
+    all_forms: "FormsDep", rulebooks: CatalogueDep, urls: CanonicalUrlsDep
+) -> Publication:
+    return Publication(all_forms, rulebooks, urls)
+
+
+PublicationDep = Annotated[Publication, Depends(_publication)]
 CodeListsDep = Annotated[list[CodeList], Depends(_list_code_lists)]
 FormsDep = Annotated[list[QuestionnaireForm], Depends(_list_forms)]

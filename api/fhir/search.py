@@ -60,6 +60,7 @@ _COMMON = {
     "_include": "A reference to follow, such as `Observation:derived-from`.",
     "_revinclude": "A reference to this type to follow back, such as `Provenance:target`.",
     "_pretty": "Has no effect.",
+    "_totalMethod": "Has no effect.",
 }
 _TOKEN_KINDS = {
     "token": "`code`, `system|code` or `|code`",  # nosec B105 - no password
@@ -86,6 +87,7 @@ _EXAMPLES = {
     "_include": "Observation:derived-from",
     "_revinclude": "Provenance:target",
     "_pretty": "true",
+    "_totalMethod": "count",
 }
 
 
@@ -331,6 +333,22 @@ def send_page(
     self_url = f"{endpoint}?{urlencode(parameters)}" if parameters else endpoint
     next_url = f"{endpoint}?{urlencode(next_parameters)}" if next_parameters else None
     return send_resource(build_searchset(resources, urls.fhir_url, self_url, next_url))
+
+
+def send_matching(
+    matching: Sequence[Any],
+    build_resource: Callable[[Any], Resource],
+    urls: CanonicalUrls,
+    resource_type: str,
+    parameters: Mapping[str, str | int | None],
+) -> Response:
+    """Return the page of all matches that `_page` and `_count` ask for, and its links."""
+    parameters = {name: value for name, value in parameters.items() if value is not None}
+    start = int(parameters["_page"] or 0)
+    end = start + int(parameters["_count"] or 0)
+    following = {**parameters, "_page": end} if matching[end:] else None
+    resources = map(build_resource, matching[start:end])
+    return send_page(resources, urls, resource_type, parameters, following)
 
 
 def derive_screening_id(work: Transaction, system: str | None, value: str) -> str:

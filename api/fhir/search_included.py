@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from api.fhir.elements import CanonicalUrls, Resource
+from api.fhir.resources.diagnostic_report import build_diagnostic_report
 from api.fhir.resources.document_reference import ReportType, build_document_reference
 from api.fhir.resources.observation import build_observation
 from api.fhir.resources.provenance import build_provenance
@@ -24,6 +25,8 @@ def build_included(
                 return build_response_resource(version, rulebooks)
             case "Observation":
                 return build_observation(version)
+            case "DiagnosticReport":
+                return build_diagnostic_report(version)
             case "RiskAssessment":
                 return build_risk_assessment(version)
             case "Provenance":

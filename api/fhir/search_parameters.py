@@ -62,6 +62,19 @@ PARAMETERS: dict[str, dict[str, SearchParameter]] = {
         "identifier": _define("token", "identifier", "clinical-identifier"),
         "encounter": _define("reference", "encounter", "clinical-encounter"),
     },
+    "DiagnosticReport": _UPDATED
+    | {
+        "status": _define("token", "status", "DiagnosticReport-status"),
+        "category": _define("token", "category", "DiagnosticReport-category"),
+        "code": _define("token", "code", "clinical-code"),
+        "date": _define("date", "effectiveDateTime", "clinical-date"),
+        "issued": _define("date", "issued", "DiagnosticReport-issued"),
+        "identifier": _define("token", "identifier", "clinical-identifier"),
+        "based-on": _define("reference", "basedOn", "DiagnosticReport-based-on"),
+        "encounter": _define("reference", "encounter", "clinical-encounter"),
+        "performer": _define("reference", "performer", "DiagnosticReport-performer"),
+        "result": _define("reference", "result", "DiagnosticReport-result"),
+    },
     "Provenance": _UPDATED
     | {
         "target": _define("reference", "target", "Provenance-target"),
@@ -80,6 +93,7 @@ PARAMETERS: dict[str, dict[str, SearchParameter]] = {
 }
 INCLUDES: dict[str, tuple[str, ...]] = {
     "Observation:derived-from": ("QuestionnaireResponse",),
+    "DiagnosticReport:result": ("Observation",),
     "DocumentReference:related": ("QuestionnaireResponse",),
     "Provenance:target": ("Observation", "RiskAssessment"),
 }
@@ -88,6 +102,7 @@ SORT_KEYS = {
     "QuestionnaireResponse": ("_lastUpdated", "authored"),
     "Observation": ("_lastUpdated", "date"),
     "RiskAssessment": ("_lastUpdated", "date"),
+    "DiagnosticReport": ("_lastUpdated", "date"),
     "Provenance": ("_lastUpdated", "recorded"),
     "DocumentReference": ("_lastUpdated", "date"),
 }

@@ -16,6 +16,7 @@ _REQUIRED = {
     "QuestionnaireResponse": {"status"},
     "Observation": {"status", "code"},
     "RiskAssessment": {"status", "subject"},
+    "DiagnosticReport": {"status", "code"},
     "Provenance": {"target", "recorded", "agent"},
     "DocumentReference": {"status", "content"},
 }
@@ -24,6 +25,7 @@ _NOT_IN_SUMMARY = {
     "QuestionnaireResponse": {"item", "text", "contained", "extension"},
     "Observation": {"note", "referenceRange", "method", "device", "interpretation", "component"},
     "RiskAssessment": {"basis", "prediction", "mitigation", "note", "method"},
+    "DiagnosticReport": {"result", "conclusion", "presentedForm"},
     "Provenance": {"entity", "policy", "activity"},
     "DocumentReference": {"context", "docStatus"},
 }

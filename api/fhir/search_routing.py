@@ -4,7 +4,7 @@ The form of a POST keeps the parameters out of URLs, which are often logged.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -12,12 +12,13 @@ from fastapi import APIRouter, Request, Response, params
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
 
-from api.auth.route_guard import GuardedRoute, Handler
+from api.auth.route_guard import GuardedRoute, Handler, check_query, list_query_names
 from api.auth.services import find_services
 from api.fhir.http import outcome_responses, resource_response
 from api.fhir.search_query import REPEATABLE
 from api.http.bodies.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
 from api.http.errors.error_responses import GUARDED_ERRORS
+from api.http.public_route import PublicRoute
 
 _LENIENT = re.compile(r"\bhandling\s*=\s*\"?lenient\b")
 _SEARCH_ERRORS = (406, 422)
@@ -30,12 +31,8 @@ class _SearchRoute(GuardedRoute):
     repeatable_names = REPEATABLE
 
     async def prepare_request(self, request: Request) -> Request:
-        """Pass over unknown parameters if the client prefers it; the link `self` shows the rest."""
-        if not _LENIENT.search(request.headers.get("prefer", "")):
-            return request
-        pairs = request.query_params.multi_items()
-        query = urlencode([pair for pair in pairs if pair[0] in self.query_names]).encode()
-        return Request(dict(request.scope) | {"query_string": query}, request.receive)
+        """Return the request with the parameters that are used."""
+        return _drop_unknown(request, self.query_names)
 
 
 class _FormSearchRoute(_SearchRoute):
@@ -46,18 +43,39 @@ class _FormSearchRoute(_SearchRoute):
         return await super().prepare_request(merged)
 
 
-class _PublicFormSearchRoute(APIRoute):
-    """A public search that takes parameters from a form, the query string, or both."""
+class _PublicSearchRoute(PublicRoute):
+    """A public search, as strict as one that is guarded."""
+
+    async def prepare_request(self, request: Request) -> Request:
+        """Return the request with its parameters in the query string."""
+        return request
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
+        names = list_query_names(self)
 
-        async def merge_form(request: Request) -> Response:
-            return await handler(
-                await merge_form_into_query(request, find_services(request).settings)
-            )
+        async def check(request: Request) -> Response:
+            request = _drop_unknown(await self.prepare_request(request), names)
+            check_query(request, names)
+            return await handler(request)
 
-        return merge_form
+        return check
+
+
+class _PublicFormSearchRoute(_PublicSearchRoute):
+    """A public search that takes parameters from a form, the query string, or both."""
+
+    async def prepare_request(self, request: Request) -> Request:
+        return await merge_form_into_query(request, find_services(request).settings)
+
+
+def _drop_unknown(request: Request, known_names: Collection[str]) -> Request:
+    """Drop unknown parameters if the client prefers it; the link `self` shows the rest."""
+    if not _LENIENT.search(request.headers.get("prefer", "")):
+        return request
+    pairs = request.query_params.multi_items()
+    query = urlencode([pair for pair in pairs if pair[0] in known_names]).encode()
+    return Request(dict(request.scope) | {"query_string": query}, request.receive)
 
 
 def add_search_routes(
@@ -72,7 +90,7 @@ def add_search_routes(
             search,
             operation_id=f"search_{word}",
             response_class=Response,
-            route_class_override=_guard(_SearchRoute, scope) if scope else None,
+            route_class_override=_guard(_SearchRoute, scope) if scope else _PublicSearchRoute,
             responses=resource_response("Bundle")
             | outcome_responses(*{*guard_errors, *_SEARCH_ERRORS}),
             **options,

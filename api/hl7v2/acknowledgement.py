@@ -1,4 +1,7 @@
-"""Parses and encodes acknowledgements (ACK)."""
+"""Parses and encodes acknowledgements (ACK).
+
+RefusedMessageError    the sender must act; the message names the field, never its content
+"""
 
 from datetime import datetime
 from typing import Literal, NamedTuple
@@ -37,6 +40,14 @@ class Hl7ErrorDetail(NamedTuple):
     code: str
     code_text: str
     detail: str
+
+
+class RefusedMessageError(ValueError):
+    """The message cannot be applied; `reason` is for the log and the audit alone."""
+
+    def __init__(self, reason: str, error_detail: Hl7ErrorDetail) -> None:
+        super().__init__(error_detail.detail)
+        self.reason, self.error_detail = reason, error_detail
 
 
 def parse_acknowledgement(answer: bytes) -> AckMessage:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from itertools import islice
 from typing import NamedTuple
 
-from api.hl7v2.acknowledgement import Hl7ErrorDetail
+from api.hl7v2.acknowledgement import Hl7ErrorDetail, RefusedMessageError
 from api.hl7v2.parser import Hl7Message
 from schemas.patients.patient import PatientNumber
 
@@ -34,12 +34,11 @@ _UNKNOWN = "204", "Unknown key identifier"
 _SEQUENCE = "100", "Segment sequence error"
 
 
-class NotAMergeError(ValueError):
-    """The message is no patient merge, or does not identify both patients."""
+class NotAMergeError(RefusedMessageError):
+    """The message is no patient merge, or does not identify its patients."""
 
     def __init__(self, error_detail: Hl7ErrorDetail) -> None:
-        super().__init__(error_detail.detail)
-        self.error_detail = error_detail
+        super().__init__("not_a_merge", error_detail)
 
 
 class PatientMerge(NamedTuple):
@@ -89,9 +88,9 @@ def _parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> Iterat
     survivors: list[PatientNumber] = []
     for segment in message.segments:
         if segment[0] == "PID":
-            survivors = _parse_identifiers(message, segment, 3, authorities)
+            survivors = parse_identifiers(message, segment, 3, authorities)
         if segment[0] == "MRG":
-            retired = _parse_identifiers(message, segment, 1, authorities)
+            retired = parse_identifiers(message, segment, 1, authorities)
             if not retired or not survivors:
                 raise NotAMergeError(
                     Hl7ErrorDetail(
@@ -114,7 +113,7 @@ def _find_survivor(retired: PatientNumber, survivors: list[PatientNumber]) -> Pa
     return candidates[0]
 
 
-def _parse_identifiers(
+def parse_identifiers(
     message: Hl7Message,
     segment: tuple[str, ...],
     field_number: int,

@@ -5,11 +5,11 @@ that matches it; a quality of zero refuses. Between equals the more specific ran
 one, then the order of the offer decides. Malformed ranges are ignored.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from werkzeug.http import parse_accept_header, parse_options_header
 
-from api.problems import Problem
+from api.problems import PROBLEM_MEDIA_TYPE, Problem
 
 
 def negotiate_media_type(
@@ -43,9 +43,20 @@ def is_gzip_accepted(accept_encoding: str | None) -> bool:
     return bool(qualities.get("gzip", qualities.get("*", 0)))
 
 
-def build_format_problem(offered: Iterable[str]) -> Problem:
-    """Return the problem `not_acceptable`, which lists the offered media types."""
-    return Problem("not_acceptable", f"`Accept` must allow one of: {', '.join(offered)}.")
+def require_media_type(
+    accept: str | None, offered: Collection[str], aliases: Mapping[str, str] | None = None
+) -> str:
+    """Return the offered media type that `Accept` prefers. Raises Problem 406.
+
+    Generated clients name the only JSON that the operation has, the one of its problems, and take
+    what comes: they get the first type.
+    """
+    media_type = negotiate_media_type(accept, offered, aliases)
+    if media_type is None and negotiate_media_type(accept, [PROBLEM_MEDIA_TYPE]):
+        media_type = next(iter(offered))
+    if media_type is None:
+        raise Problem("not_acceptable", f"`Accept` must allow one of: {', '.join(offered)}.")
+    return media_type
 
 
 def negotiate_language(accept_language: str | None, offered: Iterable[str]) -> str | None:

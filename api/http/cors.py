@@ -12,6 +12,7 @@ _PUBLIC_PATHS = (
     "/.well-known",
     "/fhir/.well-known",
     "/fhir/CodeSystem",
+    "/fhir/Device",
     "/fhir/metadata",
     "/fhir/OperationDefinition",
     "/fhir/Questionnaire",

@@ -16,12 +16,13 @@ from api.deliveries.compose_request import ComposeContext
 from api.documents import issuance
 from api.fhir.elements import CanonicalUrls
 from api.jobs.deliver_chunk import load_destination, prepare_deliveries
+from api.jobs.export_chunk import export_resources
 from api.jobs.print_chunk import print_reports
 from api.jobs.score_chunk import score_rows
 from api.settings import Settings
 from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.batches import chunks as batch_chunks
-from api.store.batches.batches import DELIVERIES, SCORE
+from api.store.batches.batches import DELIVERIES, EXPORT, SCORE
 from api.store.batches.chunks import ChunkOutcome, ClaimedChunk
 from api.store.database.tenancy import OrganisationSession
 from api.store.errors import NotFoundError
@@ -46,18 +47,19 @@ class WorkerContext:
         self.stop_requested = threading.Event()
 
     def compute_outcome(self, task: ClaimedChunk) -> ChunkOutcome:
-        """Score, print or prepare the delivery of a chunk. Raises if it may be retried."""
+        """Score, print, export or prepare the delivery of a chunk. Raises if it may be retried."""
         tries = self.settings.batch_attempts
         if task.batch.kind == SCORE:
             return score_rows(self.rulebooks, task, tries)
+        urls = CanonicalUrls(self.settings.public_url)
+        if task.batch.kind == EXPORT:
+            return export_resources(self.store, self.rulebooks, urls, task, tries)
         options = task.batch.options
         actor = Actor(options["organisation"], SERVICE_ACTOR.id, SERVICE_ACTOR.means)
         with self.store.continue_read(actor) as work:
             print_settings = issuance.load_print_settings(work, test=options["test"])
         if task.batch.kind == DELIVERIES:
-            context = ComposeContext(
-                self.rulebooks, self.renderer, CanonicalUrls(self.settings.public_url)
-            )
+            context = ComposeContext(self.rulebooks, self.renderer, urls)
             return prepare_deliveries(
                 context, print_settings, load_destination(self.store, options), task, tries
             )

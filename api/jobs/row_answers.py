@@ -2,13 +2,14 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from pydantic import BaseModel
 
 from api.batch_scoring.chunking import unpack_chunk
+from api.batch_scoring.readers.answers import restore_answers
 from api.store.batches.chunks import ClaimedChunk
-from schemas.batches.batch import LIST_SEPARATOR, PATIENT_REFERENCE
+from schemas.batches.batch import PATIENT_REFERENCE
 from scoring.answer_model import find_answer_model
 from scoring.columns.reading.parsing import parse_intakes
 from scoring.compiled_rulebook import LoadedRulebook
@@ -40,21 +41,6 @@ def read_answered_rows(task: ClaimedChunk, loaded: LoadedRulebook) -> Iterator[R
         strict=True,
     )
     for number, row, cells in rows:
-        answers = {
-            name: _restore_answer(loaded, name, row[name], cells[name])
-            for name in loaded.questions
-            if row.get(name) is not None
-        }
+        answers = restore_answers(loaded, row, cells)
         reference = row.get(PATIENT_REFERENCE) or None
         yield RowAnswers(number, model.model_validate(answers), reference)
-
-
-def _restore_answer(loaded: LoadedRulebook, name: str, value: Any, cell: Any) -> Any:
-    question = loaded.questions[name]
-    if question.kind != "multi":
-        return value
-    if isinstance(value, int):
-        value = [option.id for bit, option in enumerate(question.options) if value >> bit & 1]
-    words = cell.split(LIST_SEPARATOR) if isinstance(cell, str) else cell
-    places = {word.strip(): place for place, word in enumerate(words)}
-    return sorted(value, key=lambda option: places.get(option, 0))  # stored in the order sent

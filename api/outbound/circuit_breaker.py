@@ -56,6 +56,20 @@ class CircuitBreaker:
                 self._busy.discard(host)
                 self._note(host, attempt)
 
+    @contextmanager
+    def enter_beside_others(self, host: Hashable) -> Iterator[HostAttempt]:
+        """Make an attempt beside others. Raises HostUnavailableError while the host rests."""
+        with self._lock:
+            failures = self._failures.get(host)
+            if failures is not None and failures.rests_until > self._now():
+                raise HostUnavailableError
+        attempt = HostAttempt()
+        try:
+            yield attempt
+        finally:
+            with self._lock:
+                self._note(host, attempt)
+
     def _note(self, host: Hashable, attempt: HostAttempt) -> None:
         """Remember the failure: the rest doubles with each in a row."""
         last = self._failures.pop(host, None)

@@ -1,13 +1,18 @@
 """Response bodies of screenings, with their links."""
 
+import json
 from datetime import datetime
 from typing import Any, Literal
 
+from fastapi import Response
+
 from api.intakes.rescoring import Rescoring
+from api.intakes.short_assessment import prefers_minimal, send_minimal, shorten_assessment
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings.scored_intake import ScoredIntake
 from schemas.assessments.assessment import Assessment
 from schemas.assessments.rescoring import CarriedIntake, Differences
+from schemas.assessments.short_assessment import ShortAssessment
 from schemas.base import FrozenModel, Many
 from schemas.patients.patient import KnownPatient
 from schemas.patients.screening import (
@@ -34,6 +39,16 @@ class ScreeningResponse(FrozenModel):
     patient: KnownPatient
     assessment: Assessment
     links: dict[str, str]
+
+
+class ShortScreening(FrozenModel):
+    """A screening in short, without the patient and without the reasons for its assessment."""
+
+    id: str | None
+    created_at: datetime | None
+    replaces: str | None
+    state: ScreeningState | Literal["not_stored"]
+    assessment: ShortAssessment
 
 
 class ScreeningDetail(ScreeningResponse):
@@ -109,6 +124,27 @@ def not_stored_response(scored: ScoredIntake) -> ScreeningResponse:
         assessment=scored.assessment,
         links={},
     )
+
+
+def shorten_screening(body: bytes) -> ShortScreening:
+    """Return the short form of the body of an answer about a screening."""
+    screening = json.loads(body)
+    return ShortScreening(
+        id=screening["id"],
+        created_at=screening["created_at"] and datetime.fromisoformat(screening["created_at"]),
+        replaces=screening["replaces"],
+        state=screening["state"],
+        assessment=shorten_assessment(screening["assessment"]),
+    )
+
+
+def apply_preference(response: Response, prefer: str | None) -> Response:
+    """Return the answer about a new screening, in short if the caller prefers that."""
+    if not prefers_minimal(prefer):
+        return response
+    names = ("location", "idempotency-replayed")
+    headers = {name: response.headers[name] for name in names if name in response.headers}
+    return send_minimal(shorten_screening(bytes(response.body)), response.status_code, headers)
 
 
 def screening_detail(screening: Screening) -> ScreeningDetail:

@@ -18,6 +18,8 @@ PERMISSION_SCOPES: dict[str, str | None] = {
     "Observation.s": "screenings:read",
     "RiskAssessment.r": "screenings:read",
     "RiskAssessment.s": "screenings:read",
+    "DiagnosticReport.r": "screenings:read",
+    "DiagnosticReport.s": "screenings:read",
     "Provenance.r": "screenings:read",
     "Provenance.s": "screenings:read",
     "DocumentReference.r": "reports:read",
@@ -86,16 +88,20 @@ def format_scopes(permissions: Collection[str]) -> Iterator[str]:
 def determine_permission(method: str, path: str) -> str:
     """Return the permission that a FHIR request needs, by method and path below the base."""
     type_, *segments = path.strip("/").split("/")
+    if type_.startswith("$export"):  # the route limits the types
+        return "QuestionnaireResponse.s"
     match method, segments:
         case ["POST", [_, "$extract"]]:
             return "DocumentReference.r"
+        case ["POST", [_, "$populate"]]:
+            return "QuestionnaireResponse.r"
         case ["POST", [_, "$score"]]:
             letter = "r"
         case ["POST", ["_search"]]:
             letter = "s"
         case ["POST", _]:
             letter = "c"
-        case ["PUT", _]:
+        case ["PUT" | "PATCH", _]:
             letter = "u"
         case [_, []]:
             letter = "s"

@@ -109,7 +109,9 @@ def decide_request(
     request = _decrypt(work, row)
     work.delete(ApprovalRow, col(ApprovalRow.id) == approval_id)
     work.audit("approve" if is_approved else "reject", request.kind, approval_id)
-    return _carry_out(work, request) if is_approved else None
+    outcome = _carry_out(work, request) if is_approved else None
+    work.withdraw("approval", approval_id)
+    return outcome
 
 
 def delete_expired_approvals(session: Session) -> None:

@@ -15,6 +15,9 @@ PATIENT_REFERENCE = "patient_reference"
 PASSTHROUGH_COLUMNS = (ROW_ID, PATIENT_REFERENCE)
 """Optional columns that are copied to the results unchanged."""
 
+ANSWERED_ON = "answered_on"
+"""Optional column: the day of the answers (YYYY-MM-DD). An import stores it."""
+
 PROBLEMS_COLUMN = "problems"
 STATUS_COLUMN = "status"
 TIER_COLUMN = "tier"
@@ -61,10 +64,15 @@ class RowProblem(FrozenModel):
     expected: str
 
     @property
+    def place(self) -> str:
+        """Where the row is: its file if there are several, and its line, or else its number."""
+        place = f"line {self.line}" if self.line else f"row {self.row}"
+        return f"{self.file}: {place}" if self.file else place
+
+    @property
     def message(self) -> str:
         """The problem in one line: where it is, and what was expected."""
-        location = [self.file, f"line {self.line}" if self.line else f"row {self.row}", self.column]
-        return ": ".join([*filter(None, location), self.expected])
+        return ": ".join(filter(None, [self.place, self.column, self.expected]))
 
 
 class FaultGroup(FrozenModel):

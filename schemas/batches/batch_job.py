@@ -38,6 +38,9 @@ class ScoringBatch(BatchProgress):
     rulebook: str
     rulebook_sha256: str
     explain: bool
+    mapping: str | None = Field(
+        default=None, description="The mapping that the file was read by: `redcap@2`."
+    )
     rows_with_problems: int
     by_status: dict[str, int]
     by_band: dict[str, int]

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from schemas.base import FrozenModel, Many
 from schemas.organisations.organisation import Client, Title
@@ -11,7 +11,13 @@ from schemas.patients.patient import Reference
 from schemas.patients.rights import ErasureCounts, MergeCounts
 
 
-class RequestedPatient(FrozenModel):
+class _SentWhole(FrozenModel):
+    """A model whose members are all sent, also those with a default."""
+
+    model_config = ConfigDict(json_schema_serialization_defaults_required=True)
+
+
+class RequestedPatient(_SentWhole):
     """The number of a patient; `system` null is any system, or none with `without_system`."""
 
     reference: Reference
@@ -19,14 +25,14 @@ class RequestedPatient(FrozenModel):
     without_system: bool = False
 
 
-class ErasureRequest(FrozenModel):
+class ErasureRequest(_SentWhole):
     """The request to erase everything stored on a patient."""
 
     kind: Literal["erasure"] = "erasure"
     patient: RequestedPatient
 
 
-class MergeRequest(FrozenModel):
+class MergeRequest(_SentWhole):
     """The request to move everything from one number to another."""
 
     kind: Literal["merge"] = "merge"
@@ -34,7 +40,7 @@ class MergeRequest(FrozenModel):
     survivor: RequestedPatient
 
 
-class ClientRequest(FrozenModel):
+class ClientRequest(_SentWhole):
     """The request to create a client."""
 
     kind: Literal["client"] = "client"

@@ -33,6 +33,15 @@ class SmartSignIn(FrozenModel):
     )
 
 
+class SubscriptionTerms(FrozenModel):
+    """What a FHIR Subscription asked for; `headers` are sent with each notification."""
+
+    topic: Literal["screening-stored", "red-flag"]
+    content: Literal["empty", "id-only", "full-resource"] = "id-only"
+    headers: Many[str] = ()
+    reason: str = ""
+
+
 class Destination(FrozenModel):
     """A receiver of deliveries."""
 

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from schemas.base import FrozenModel, Many
 from schemas.patients.patient import Reference
 
-IssuerKind = Literal["access", "hooks"]
+IssuerKind = Literal["access", "hooks", "launch"]
 IssuerUrl = Annotated[str, Field(pattern=r"^https?://[!-~]{1,490}$")]
 IssuerScope = Annotated[str, Field(pattern=r"^[!-~]{1,200}$")]
 
@@ -36,6 +36,9 @@ class IssuerTerms(FrozenModel):
         default_factory=dict,
         description="The scopes of this service granted for a scope of the issuer.",
     )
+    client_id: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")] | None = Field(
+        default=None, description="For launches: the id of this service at the EHR."
+    )
     patient_system: Reference | None = Field(
         default=None,
         description="The identifier system of patient references without a system.",
@@ -49,14 +52,14 @@ class IssuerTerms(FrozenModel):
 
 
 class Issuer(FrozenModel):
-    """An issuer whose tokens are accepted for one organisation."""
+    """Who issues access tokens or hooks, or launches the desk from an EHR, for one organisation."""
 
     id: str
     organisation: str
     kind: IssuerKind
     issuer: IssuerUrl
     audience: Annotated[str, Field(max_length=500)] = Field(
-        description="Audience of access tokens; empty for hooks, which use their own address."
+        description="Audience of access tokens; empty for hooks and launches."
     )
     active: bool
     created_at: datetime

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from schemas.base import FrozenModel, Many, Text
 
-Transport = Literal["mllp", "fhir", "webhook"]
+Transport = Literal["mllp", "fhir", "webhook", "subscription"]
 DocumentFormat = Literal["pdf", "rtf", "txt", "html", "xml"]
 AsciiText = Annotated[str, Field(max_length=100, pattern=r"^[\x20-\x7e]*$")]
 CodeValue = Annotated[str, Field(min_length=1, max_length=20, pattern=r"^[\x21-\x7e]+$")]

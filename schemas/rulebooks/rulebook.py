@@ -1,8 +1,8 @@
 """The model of a rulebook file, with its header; every other block is a class of its own.
 
 Blocks that ask are in `questionnaire`, that weigh in `scale`, that only inform in
-`clinical_context`, and those of the second generation of rules in `guidance`. Rules within a single block are checked there, rules across blocks
-by `scoring.validation.rulebook_validation`.
+`clinical_context`, and those of the second generation of rules in `guidance`. Rules within a
+single block are checked there, rules across blocks by `scoring.validation.rulebook_validation`.
 """
 
 from operator import not_

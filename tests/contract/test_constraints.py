@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from support.builders import clinic
 from support.callers import calling
+from support.contract_document import expand_contract
 
 from api.field_errors import list_codes
 
@@ -25,7 +26,7 @@ METHODS = ("get", "post", "put", "patch", "delete")
 
 @pytest.fixture(scope="module")
 def document(service):
-    return json.loads(json.dumps(service.openapi()))
+    return expand_contract(service.openapi())
 
 
 @pytest.fixture(scope="module")

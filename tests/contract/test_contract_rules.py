@@ -2,16 +2,16 @@
 
 import json
 import re
-from pathlib import Path
 
 import pytest
 from support.builders import clinic, request
 from support.callers import bearing, calling
+from support.contract_document import EXPANDED, read_contract
 from support.path_resources import create_resource
 
 from api.contract.conventions import choose_names
 
-DOCUMENT = json.loads((Path(__file__).parents[2] / "openapi" / "openapi.json").read_text())
+DOCUMENT = EXPANDED
 SCHEMAS = DOCUMENT["components"]["schemas"]
 OPERATIONS = [
     (method, path, operation)
@@ -41,6 +41,15 @@ def test_every_member_of_every_model_is_described():
     assert [(model, name) for model, name, member in members if not member.get("description")] == []
 
 
+def test_every_parameter_is_described_and_every_union_of_intakes_has_a_name():
+    parameters = [
+        item for _, _, operation in OPERATIONS for item in operation.get("parameters", ())
+    ]
+    assert len(parameters) > 400
+    assert [item["name"] for item in parameters if not item.get("description")] == []
+    assert {"Intake", "StorableIntake", "IntakeToRescore"} <= SCHEMAS.keys()
+
+
 def test_every_response_declares_the_headers_that_it_is_sent_with():
     required = {"401": "WWW-Authenticate", "429": "Retry-After", "503": "Retry-After",
                 "201": "Location"}  # fmt: skip
@@ -56,7 +65,9 @@ def test_every_response_declares_the_headers_that_it_is_sent_with():
 
 def test_every_tag_is_declared_and_described():
     declared = {tag["name"]: tag["description"] for tag in DOCUMENT["tags"]}
-    assert {tag for _, _, operation in OPERATIONS for tag in operation["tags"]} == declared.keys()
+    webhooks = [operations["post"] for operations in DOCUMENT["webhooks"].values()]
+    operations = [operation for _, _, operation in OPERATIONS] + webhooks
+    assert {tag for operation in operations for tag in operation["tags"]} == declared.keys()
     assert all(declared.values())
     assert DOCUMENT["info"]["contact"]["name"]
     assert DOCUMENT["webhooks"]["screening"]["post"]["requestBody"]
@@ -90,10 +101,24 @@ def test_no_name_of_a_model_changes_with_a_minor_version():
 
 
 def test_every_reference_leads_to_a_component():
-    text = json.dumps(DOCUMENT)
-    names = set(re.findall(r'"#/components/(\w+)/(\w+)"', text))
+    text = json.dumps(read_contract())
+    names = set(re.findall(r'"#/components/(\w+)/([^"]+)"', text))
     assert len(names) > 150
     assert [pair for pair in names if pair[1] not in DOCUMENT["components"][pair[0]]] == []
+
+
+def test_what_operations_share_stands_once():
+    text = json.dumps(read_contract(), ensure_ascii=False, separators=(",", ":"))
+    assert len(text.encode()) < 950_000
+    problems = [
+        response
+        for operations in read_contract()["paths"].values()
+        for operation in operations.values()
+        for status, response in operation["responses"].items()
+        if status >= "400"
+    ]
+    assert len(problems) > 900
+    assert sum("$ref" not in response for response in problems) < 20
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 import pytest
 from jsonschema import Draft202012Validator
+from support.contract_document import expand_contract
 from support.second_release import load_released_catalogue
 
 from api.contract.operation_examples import load_example_intakes, score_example
@@ -14,7 +15,7 @@ NEW_FIELDS = ("why_no_band", "ask_first", "not_asked", "alternatives", "contradi
 
 @pytest.fixture(scope="module")
 def document(second_service) -> dict:
-    return second_service.openapi()
+    return expand_contract(second_service.openapi())
 
 
 @pytest.fixture(scope="module")

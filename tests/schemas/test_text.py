@@ -24,12 +24,13 @@ from support.commands import run_failing_command
 from support.form_controls import name_control
 from typer.testing import CliRunner
 
+from api.batch_scoring.input_files import ReadOptions, add_file_options
 from api.batch_scoring.mapping.mapping_file import load_mapping
 from api.cli import main
-from api.deliveries.adt_listener import AdtContext, apply_message
 from api.hl7v2.acknowledgement import parse_acknowledgement
 from api.http.rate_limit import RateLimiter
-from api.importing.csv_reader import ImportReader
+from api.importing.import_reader import ImportReader
+from api.inbound.messages import AdtContext, apply_message
 from api.outbound.allowlist import HostPort
 from api.security.scopes import SCOPES
 from api.store.accounts import letterheads, organisations, practitioners
@@ -259,9 +260,10 @@ def test_every_row_of_an_import_with_a_forbidden_character_is_a_problem(tmp_path
     )
     texts = [f"x{character}y" for character in (*FORBIDDEN, "\u200b")]
     file.write_text("id,nervous\n" + "".join(f'"{text}",1\n' for text in texts), encoding="utf-8")
-    reader = ImportReader(file, *load_mapping(mapping, load_catalogue()))
+    import_mapping, loaded = load_mapping(mapping, load_catalogue())
+    reader = ImportReader(str(file), loaded, add_file_options(ReadOptions(), import_mapping))
     columns = [[problem.column for problem in row.problems] for row in reader.read_rows()]
-    assert columns == [["id"]] * len(FORBIDDEN) + [[]]
+    assert columns == [[None], *[["id"]] * (len(FORBIDDEN) - 1), []]  # NUL spoils the whole row
 
 
 @pytest.mark.parametrize(

@@ -6,22 +6,25 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.answers.intake_facts import UnknownQuestionError
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess, weigh_answers
 
 LOADED = load_catalogue().find_version("nociplastic@1.0.0")
-ANSWERS = build_answer_model(LOADED.rulebook)
 
 
 def accepted(**answers):
-    return ANSWERS.model_validate_json(json.dumps(answers)).model_dump(exclude_none=True)
+    return (
+        find_answer_model(LOADED)
+        .model_validate_json(json.dumps(answers))
+        .model_dump(exclude_none=True)
+    )
 
 
 def list_faults(text):
     with pytest.raises(ValidationError) as error:
-        ANSWERS.model_validate_json(text)
+        find_answer_model(LOADED).model_validate_json(text)
     return error.value.errors()
 
 
@@ -68,7 +71,7 @@ def test_a_range_may_begin_below_zero(answer, fits):
 
 @pytest.mark.parametrize("answer", ["0", "1200", "2.5", "2.99", "3.00", "0.01", "1e2", "1200.00"])
 def test_a_decimal_has_up_to_two_places(answer):
-    answers = ANSWERS.model_validate_json(f'{{"pain_duration_months": {answer}}}')
+    answers = find_answer_model(LOADED).model_validate_json(f'{{"pain_duration_months": {answer}}}')
     assert answers.pain_duration_months == Decimal(answer)
 
 
@@ -109,17 +112,17 @@ def test_an_intake_is_an_object(text):
 
 
 def test_accepted_answers_cannot_be_changed():
-    answers = ANSWERS.model_validate_json('{"fatigue": true}')
+    answers = find_answer_model(LOADED).model_validate_json('{"fatigue": true}')
     with pytest.raises(ValidationError):
         answers.fatigue = False
 
 
 def test_the_model_has_one_field_for_each_question_in_order():
-    assert list(ANSWERS.model_fields) == list(LOADED.questions)
+    assert list(find_answer_model(LOADED).model_fields) == list(LOADED.questions)
 
 
 def test_the_schema_of_the_model_is_closed():
-    schema = ANSWERS.model_json_schema()
+    schema = find_answer_model(LOADED).model_json_schema()
     assert schema["additionalProperties"] is False
     assert "required" not in schema
 
@@ -137,16 +140,16 @@ def test_no_question_takes_an_object_or_a_stray_text(question):
 
 
 def test_the_schema_tells_the_limits_of_a_decimal():
-    number_schema, null_schema = ANSWERS.model_json_schema()["properties"]["pain_duration_months"][
-        "anyOf"
-    ]
+    number_schema, null_schema = find_answer_model(LOADED).model_json_schema()["properties"][
+        "pain_duration_months"
+    ]["anyOf"]
     assert number_schema == {"type": "number", "minimum": 0, "maximum": 1200, "multipleOf": 0.01}
     assert null_schema == {"type": "null"}
 
 
 @pytest.mark.parametrize("question", LOADED.rulebook.question, ids=lambda question: question.id)
 def test_the_schema_shows_each_question(question):
-    schema = ANSWERS.model_json_schema()["properties"][question.id]
+    schema = find_answer_model(LOADED).model_json_schema()["properties"][question.id]
     assert (schema["title"], schema["description"]) == (question.label, question.text)
     if question.kind == "multi":
         assert schema["anyOf"][0]["uniqueItems"] is True

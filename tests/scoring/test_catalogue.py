@@ -97,18 +97,39 @@ def test_the_newest_active_version_is_chosen_by_number_and_not_by_letter(tmp_pat
     catalogue = Catalogue(folder)
     assert catalogue.find_active("weather").name == "weather@1.10.0"
     assert catalogue.find_active("weather@1.9.0").name == "weather@1.9.0"
+    assert catalogue.find_current("weather").name == "weather@1.10.0"
+    assert catalogue.find_current("weather@1.10.0").name == "weather@1.10.0"
+    assert [it.name for it in catalogue.list_current()] == ["weather@1.10.0"]
+    with pytest.raises(UnknownRulebookError, match="a newer version"):
+        catalogue.find_current("weather@1.9.0")
+
+
+def test_a_retired_version_is_found_as_released_and_a_draft_is_not(tmp_path):
+    states = {"1.9.0": "retired", "1.10.0": "retired", "1.2.0": "active", "2.0.0": "draft"}
+    folder = write_catalogue(
+        tmp_path,
+        *(Release(version, at_version(version), state) for version, state in states.items()),
+    )
+    catalogue = Catalogue(folder)
+    names = [it.name for it in catalogue.list_released()]
+    assert names == ["weather@1.9.0", "weather@1.10.0", "weather@1.2.0"]
+    assert catalogue.find_released("weather").name == "weather@1.10.0"
+    assert catalogue.find_released("weather@1.9.0").name == "weather@1.9.0"
+    for name in ("weather@2.0.0", "rain"):
+        with pytest.raises(UnknownRulebookError, match="no released rulebook"):
+            catalogue.find_released(name)
 
 
 @pytest.mark.parametrize("name", ["", "rain", "weather@", "weather@9.9.9", "WEATHER", "weather@1"])
 def test_an_unknown_name_is_refused(tmp_path, name):
     catalogue = Catalogue(write_catalogue(tmp_path, Release("1.0.0", SMALL)))
-    with pytest.raises(UnknownRulebookError):
+    with pytest.raises(UnknownRulebookError, match=r"^there is no active rulebook of that name$"):
         catalogue.find_active(name)
 
 
 def test_an_unknown_version_is_refused(tmp_path):
     catalogue = Catalogue(write_catalogue(tmp_path, Release("1.0.0", SMALL)))
-    with pytest.raises(UnknownRulebookError):
+    with pytest.raises(UnknownRulebookError, match=r"^no rulebook has that name and version$"):
         catalogue.find_version("weather@1.0.1")
 
 

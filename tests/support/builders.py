@@ -107,6 +107,14 @@ def clinic(store: Store, name: str = "Clinic", scopes=SCOPES, *, test: bool = Fa
     return Clinic(created.id, client.id, secret)
 
 
+def open_store_and_add_clinic(settings: Settings) -> str:
+    """Return the organisation that a process of its own added."""
+    store = open_store(settings)
+    organisation = clinic(store).organisation
+    store.close()
+    return organisation
+
+
 def token(store: Store, tokens, clinic: Clinic, scopes=SCOPES) -> str:
     """Return an access token of the clinic's client."""
     return tokens.issue(

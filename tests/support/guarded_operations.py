@@ -9,5 +9,5 @@ def guarded(service) -> list[tuple[str, str, str]]:
         (method, addressed(path, UNKNOWN), operation["security"][0]["token"][0])
         for path, methods in service.openapi()["paths"].items()
         for method, operation in methods.items()
-        if "token" in (operation["security"] or [{}])[0]
+        if (operation["security"] or [{}])[0].get("token")
     ]

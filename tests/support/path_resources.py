@@ -11,10 +11,23 @@ from support.builders import request
 from api.outbound.allowlist import HostPort
 from api.security.keys import generate_signing_key
 from api.store.accounts.organisations import OPERATOR_ACTOR
-from api.store.deliveries import allowed_hosts
+from api.store.deliveries import allowed_hosts, subscriptions
+from api.store.deliveries.destinations import DestinationSecrets
+from schemas.organisations.delivery import SubscriptionTerms
 
 KEY_SET = {"url": "https://ehr.example/jwks.json"}
 SYSTEM = "urn:oid:1.2.3"
+MAPPING = {
+    "name": "own",
+    "toml": """source = "own"
+rulebook = "phq4@1.0.0"
+patient = "number"
+row = "number"
+[[question]]
+id = "phq4_nervous"
+column = "nervous"
+""",
+}
 UNKNOWN = {
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
     "batch": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -27,15 +40,19 @@ UNKNOWN = {
     "key": "00000000deaddead",
     "kid": "of-nobody",
     "link": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "mapping": "of-nobody@1",
     "destination": "d-6f6f6f6f-0000-4000-8000-00000000dead",
     "delivery": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "export": "6f6f6f6f-0000-4000-8000-00000000dead",
+    "export_file": "6f6f6f6f-0000-4000-8000-00000000dead.Observation",
+    "subscription": "6f6f6f6f-0000-4000-8000-00000000dead",
 }
 """Ids of the right form that nothing has."""
 
 SENDING = ("/deliveries", "/deliveries/preview", "/reports")
 """How a path ends whose body names a destination."""
 
-NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1"}
+NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1", "form": "phq4"}
 """What stands in a path and is no thing of anybody."""
 
 
@@ -48,8 +65,10 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     names = set(parameters_of(path))
     wanted_names = names or {"screening", "hold", "client", "link", "practitioner", "delivery"}
     things: dict[str, str] = {}
-    if "/batches" in path:
-        things |= _batch(client)
+    if "/batches" in path or names & {"export", "export_file"}:
+        things |= _batch(client) if "/batches" in path else _export(client, path)
+    if "mapping" in names:
+        return {"mapping": create_resource(client, "/v1/mappings", MAPPING)["id"]}
     if "client" in wanted_names:
         things |= _client(client)
     if wanted_names & {"screening", "delivery"}:
@@ -58,11 +77,8 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     if "hold" in wanted_names:
         hold = {"reference": "held", "reason": "a court"}
         things["hold"] = create_resource(client, "/v1/patients/holds", hold)["id"]
-    if "link" in wanted_names:
-        patient = {"reference": "MRN-0042", "system": SYSTEM}
-        things["link"] = create_resource(client, "/v1/links", {"patient": patient})["id"]
-    if "practitioner" in wanted_names:
-        things["practitioner"] = _practitioner(client)
+    makers = {"link": _link, "practitioner": _practitioner, "subscription": _subscription}
+    things |= {name: makers[name](client) for name in wanted_names & makers.keys()}
     if "delivery" in wanted_names:
         things["delivery"] = given_up(client, things["screening"])
     if not names or wanted_names & {"destination", "delivery"} or path.endswith(SENDING):
@@ -106,6 +122,32 @@ def _batch(client: TestClient) -> dict[str, str]:
     print_job = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
     work(client.app)
     return {"batch": batch["id"], "reports": print_job}
+
+
+def _link(client: TestClient) -> str:
+    patient = {"reference": "MRN-0042", "system": SYSTEM}
+    return create_resource(client, "/v1/links", {"patient": patient})["id"]
+
+
+def _subscription(client: TestClient) -> str:
+    """A FHIR Subscription, as stored after its handshake."""
+    number, store = str(uuid4()), client.app.services.store
+    own = client.get("/v1/organisation").json()["id"]
+    terms = SubscriptionTerms(topic="red-flag")
+    secrets = DestinationSecrets(address="https://ehr.example/notify", subscription=terms)
+    with store.transaction(OPERATOR_ACTOR._replace(organisation=own)) as work:
+        subscriptions.add_subscription(work, number, secrets)
+        work.audit("administer", "destination")
+    return number
+
+
+def _export(client: TestClient, path: str) -> dict[str, str]:
+    """A FHIR export of one screening: finished where its files are read."""
+    create_resource(client, "/v1/screenings", request("MRN-0042", system=SYSTEM))
+    export = client.get("/fhir/$export").headers["content-location"].rpartition("/")[2]
+    if "files" in path:
+        work(client.app)
+    return {"export": export, "export_file": f"{export}.Observation"}
 
 
 def destination(client: TestClient) -> dict:

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api.auth.route_guard import require_scope
 from api.dependencies import RequestContextDep
 from api.fhir.resources.audit_event import format_audit_event
-from api.http.content_negotiation import build_format_problem, negotiate_media_type
+from api.http.content_negotiation import require_media_type
 from api.http.errors.error_responses import error_responses
 from api.http.paging import build_next_page
 from api.store.audit import chain
@@ -62,9 +62,7 @@ def read_audit(
 
     Send `Accept: application/fhir+ndjson` for FHIR R4.
     """
-    media_type = negotiate_media_type(request.headers.get("accept"), _OFFERED_MEDIA_TYPES)
-    if media_type is None:
-        raise build_format_problem(_OFFERED_MEDIA_TYPES)
+    media_type = require_media_type(request.headers.get("accept"), _OFFERED_MEDIA_TYPES)
     fhir = media_type != NDJSON
     with context.transaction() as work:
         entries = chain.read_entries(

@@ -1,56 +1,29 @@
 """Reads files by a mapping: the columns of another tool become answers, row by row."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import polars as pl
 
-from api.batch_scoring.column_names import ColumnNames, HeaderMatch
-from api.batch_scoring.file_formats import UnusableInputError, join_first
 from api.batch_scoring.mapping.cell_parser import (
     UNANSWERED,
     AnswerParser,
     CellError,
     build_cell_rules,
 )
+from api.batch_scoring.mapping.day_parser import parse_day
 from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.readers.base import FilePiece, ParsedRows, build_faults_frame
 from api.batch_scoring.readers.ndjson import COLUMN_TYPES
-from schemas.batches.batch import LIST_SEPARATOR, PASSTHROUGH_COLUMNS, PATIENT_REFERENCE, ROW_ID
+from schemas.batches.batch import (
+    ANSWERED_ON,
+    LIST_SEPARATOR,
+    PASSTHROUGH_COLUMNS,
+    PATIENT_REFERENCE,
+    ROW_ID,
+)
 from scoring.columns.reading.expected_values import FAULT_CODES
 from scoring.compiled_rulebook import LoadedRulebook
-
-
-class MappedNames(ColumnNames):
-    """The columns of a file that a mapping reads, by the names that they have there."""
-
-    def __init__(
-        self, loaded: LoadedRulebook, mapping: ImportMapping, *, ignore_unknown: bool = False
-    ) -> None:
-        super().__init__(loaded, keep=mapping.keep, may_quote=True)
-        self.questions = {}
-        self.ignore_unknown = ignore_unknown or mapping.ignore_rest
-        self._uses = mapping.column_uses
-        self.uses = {name: use for name, use in self._uses.items() if use != "ignored"}
-
-    def is_known(self, name: str) -> bool:
-        """Return whether the mapping contains a column of this name."""
-        return name in self._uses
-
-    def match_header(self, header: Sequence[str]) -> HeaderMatch:
-        """Return the columns to read. Raises UnusableInputError."""
-        faults = [f"column {name!r} is not in the file" for name in self.uses if name not in header]
-        unknown = [name for name in header if name and name not in self._uses]
-        if unknown and not self.ignore_unknown:
-            faults += [
-                f"column {name!r} is not in the mapping: map it, or list it under `ignore`"
-                for name in unknown
-            ]
-        faults += [f"column {name!r} occurs twice" for name in self.uses if header.count(name) > 1]
-        if faults:
-            raise UnusableInputError(join_first(faults))
-        columns = {place: name for place, name in enumerate(header) if name in self.uses}
-        return HeaderMatch(columns, tuple(name for name in header if name not in self.uses))
 
 
 class RowMapper:
@@ -65,7 +38,7 @@ class RowMapper:
             for question in mapping.question
         ]
         self.schema = pl.Schema(
-            {name: pl.String() for name in (*PASSTHROUGH_COLUMNS, *mapping.keep)}
+            {name: pl.String() for name in (*PASSTHROUGH_COLUMNS, ANSWERED_ON, *mapping.keep)}
             | {name: COLUMN_TYPES[question.kind] for name, question in loaded.questions.items()}
         )
 
@@ -104,10 +77,16 @@ class RowMapper:
                 continue
             if answer is not UNANSWERED:
                 answers[question.id] = answer
+        day, date_column = None, mapping.answered_on
+        if date_column is not None:
+            day, expected_day = parse_day(row[date_column.column], date_column)
+            if expected_day is not None:
+                faults.append((date_column.column, "invalid_date", expected_day))
         names = [row[column].strip() for column in mapping.row_columns]
         identifiers = {
             ROW_ID: LIST_SEPARATOR.join(names) or None,
             PATIENT_REFERENCE: row[mapping.patient].strip() or None if mapping.patient else None,
+            ANSWERED_ON: day,
         }
         kept_cells = {name: row[name] or None for name in mapping.keep}
         return ({} if faults else answers) | identifiers | kept_cells, faults

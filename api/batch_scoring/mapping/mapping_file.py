@@ -4,6 +4,7 @@ MappingError    the author of the mapping must act; each line says where and wha
 """
 
 import tomllib
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -17,6 +18,7 @@ from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
 SourceColumn = Annotated[str, Field(min_length=1, max_length=1000)]
+IGNORED = "ignored"
 DateFormat = Annotated[str, Field(min_length=2, max_length=60)]
 
 
@@ -96,6 +98,11 @@ class ImportMapping(FrozenModel):
     encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] = "utf-8"
     question: Many[QuestionMap] = Field(min_length=1)
 
+    def extend(self, keep: Sequence[str], missing: Sequence[str]) -> "ImportMapping":
+        """Return the mapping with further columns to return and words for no answer."""
+        update = {"keep": (*self.keep, *keep), "missing": (*self.missing, *missing)}
+        return self.model_copy(update=update)
+
     @property
     def row_columns(self) -> tuple[str, ...]:
         """The columns that identify a row."""
@@ -106,7 +113,7 @@ class ImportMapping(FrozenModel):
     @property
     def column_uses(self) -> dict[str, str]:
         """The use made of each column that the mapping contains."""
-        uses = dict.fromkeys(self.ignore, "ignored") | dict.fromkeys(self.keep, "returned")
+        uses = dict.fromkeys(self.ignore, IGNORED) | dict.fromkeys(self.keep, "returned")
         for question in self.question:
             uses |= dict.fromkeys(question.column_names, f"answers {question.id}")
         if self.patient is not None:
@@ -123,20 +130,34 @@ def load_mapping(file: Path, rulebooks: Catalogue) -> tuple[ImportMapping, Loade
     Raises MappingError.
     """
     try:
-        table = tomllib.loads(file.read_text(encoding="utf-8"))
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise MappingError(f"the file is not UTF-8 TOML: {error}") from None
+    return parse_mapping(text, rulebooks)
+
+
+def parse_mapping(text: str, rulebooks: Catalogue) -> tuple[ImportMapping, LoadedRulebook]:
+    """Return the mapping in a text, and its rulebook, which may be retired. Raises MappingError."""
+    try:
+        table = tomllib.loads(text)
         mapping = ImportMapping.model_validate(table)
         loaded = rulebooks.find_released(mapping.rulebook)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise MappingError(f"the file is not UTF-8 TOML: {error}") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise MappingError(f"the mapping is not UTF-8 TOML: {error}") from None
     except ValidationError as error:
         raise MappingError("\n".join(map(_describe, error.errors()))) from None
     except UnknownRulebookError:
         names = ", ".join(rulebook.name for rulebook in rulebooks.list_released())
         raise MappingError(f"rulebook: expected one of {names}") from None
-    faults = list(_find_faults(mapping, loaded))
+    faults = list_mapping_faults(mapping, loaded)
     if faults:
         raise MappingError("\n".join(faults))
     return mapping, loaded
+
+
+def list_mapping_faults(mapping: ImportMapping, loaded: LoadedRulebook) -> list[str]:
+    """Return in a sentence each name of the mapping that the rulebook does not know."""
+    return list(_find_faults(mapping, loaded))
 
 
 def _describe(fault: Any) -> str:

@@ -18,7 +18,8 @@ from api.batch_scoring.input_files import (
     find_input_files,
     read_pieces,
 )
-from api.batch_scoring.mapping.mapped_rows import MappedNames, RowMapper
+from api.batch_scoring.mapping.mapped_names import MappedNames
+from api.batch_scoring.mapping.mapped_rows import RowMapper
 from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.batch_scoring.mapping.suggestions import DictionaryField, parse_dictionary
 from api.batch_scoring.readers.base import ParsedRows

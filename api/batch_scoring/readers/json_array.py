@@ -13,15 +13,15 @@ _BETWEEN = re.compile(r"[\s,]*")
 _NEWLINES = str.maketrans("\r\n", "  ")
 
 
-def open_json_array(stream: BinaryIO) -> BinaryIO:
+def open_json_array(stream: BinaryIO, max_bytes: int = MAX_ARRAY_BYTES) -> BinaryIO:
     """Return the elements of an array as lines, as they are written. Raises UnusableInputError.
 
     The elements are read strictly later; here only their ends are found.
     """
-    content = stream.read(MAX_ARRAY_BYTES + 1)
-    if len(content) > MAX_ARRAY_BYTES:
+    content = stream.read(max_bytes + 1)
+    if len(content) > max_bytes:
         raise UnusableInputError(
-            f"a JSON array must not be longer than {MAX_ARRAY_BYTES:,} bytes; send NDJSON"
+            f"a JSON array must not be longer than {max_bytes:,} bytes; send NDJSON"
         )
     try:
         text = content.decode("utf-8-sig")

@@ -16,7 +16,7 @@ from api.batch_scoring.readers.record_blocks import RecordBlock, read_blocks
 from api.http.bodies.json_body import parse_json
 from api.intakes.models import build_intake_model
 from api.problems import Problem, build_validation_problem
-from schemas.batches.batch import PASSTHROUGH_COLUMNS, PATIENT_REFERENCE
+from schemas.batches.batch import ANSWERED_ON, PASSTHROUGH_COLUMNS, PATIENT_REFERENCE
 from schemas.patients.patient import Reference
 from scoring.answer_model import find_answer_model
 from scoring.columns.reading.expected_values import FAULT_CODES, describe_expected_value
@@ -55,11 +55,11 @@ class LineParser:
         self._loaded = loaded
         self._names = names
         self.left_out: set[str] = set()
-        self.passthrough = (*PASSTHROUGH_COLUMNS, *names.keep)
+        self.passthrough = tuple(dict.fromkeys((*PASSTHROUGH_COLUMNS, ANSWERED_ON, *names.keep)))
         self._body = build_intake_model(loaded, [header.instrument, header.name])
         self._answers = find_answer_model(loaded)
         self.schema = pl.Schema(
-            {name: pl.String() for name in (*PASSTHROUGH_COLUMNS, *names.keep)}
+            {name: pl.String() for name in self.passthrough}
             | {question.id: COLUMN_TYPES[question.kind] for question in loaded.rulebook.question}
         )
 

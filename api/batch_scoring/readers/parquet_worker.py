@@ -5,6 +5,7 @@ with the input bytes and unread columns of each slice and its rows as Arrow IPC,
 and option of an UnusableInputError. Empty messages end both.
 """
 
+import importlib
 import io
 import json
 import os
@@ -52,6 +53,7 @@ def _read_content(source: BinaryIO) -> io.BytesIO:
 
 def _warm_up(kind: str) -> None:
     """Load the libraries for this kind of file, and all that Polars loads once."""
+    importlib.import_module("api.batch_scoring.mapping.mapped_names")  # may be in a request
     load_libraries(kind)
     file = io.BytesIO()
     pl.DataFrame({"text": ["-"], "list": [["-"]]}).write_parquet(file)

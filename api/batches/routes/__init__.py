@@ -2,10 +2,10 @@
 
 from fastapi import APIRouter
 
-from api.batches.routes import batches, reports, results
+from api.batches.routes import batches, mappings, reports, results
 from scoring.catalogue import Catalogue
 
 
 def build_routers(catalogue: Catalogue) -> tuple[APIRouter, ...]:
     """Return the routers in documentation order, their bodies typed by the rulebooks."""
-    return (batches.build_router(catalogue), results.router, reports.router)
+    return (batches.build_router(catalogue), results.router, reports.router, mappings.router)

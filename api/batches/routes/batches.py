@@ -13,10 +13,10 @@ from api.auth.request_context import IdempotentRequest, RequestContext
 from api.auth.route_guard import require_scope
 from api.batch_scoring.chunk_spool import ChunkSpool, NonClosingReader
 from api.batch_scoring.chunking import BatchLimits, BatchUpload, TooManyRowsError, UploadReader
-from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.counts.part_counts import merge_faults, merge_notices
 from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
 from api.batch_scoring.file_formats import InputFormat, UnusableInputError
+from api.batch_scoring.input_files import ReadOptions
 from api.batch_scoring.readers.csv import CsvOptions
 from api.batches.file_transfer import (
     RETRY_AFTER_SECONDS,
@@ -24,6 +24,7 @@ from api.batches.file_transfer import (
     parse_upload_format,
     receive_upload,
 )
+from api.batches.upload_reading import UploadColumns, UploadReading, build_upload_reading
 from api.dependencies import (
     BatchId,
     CatalogueDep,
@@ -45,9 +46,9 @@ from api.store.patients import data_subject_rights
 from api.store.transaction import Transaction
 from schemas.batches.batch import FaultGroup, RowNotice
 from schemas.batches.batch_job import BatchList, BatchListItem, ScoringBatch
+from schemas.batches.mapping import MAPPING_NAME
 from schemas.text import READABLE, TEXT_RULE
 from scoring.catalogue import Catalogue
-from scoring.compiled_rulebook import LoadedRulebook
 
 _NameList = Annotated[str | None, Field(max_length=1000, pattern=READABLE), TEXT_RULE]
 KeptColumns = Annotated[
@@ -67,9 +68,18 @@ HeaderLine = Annotated[
 SkippedRows = Annotated[
     int, Query(ge=0, le=1000, description="Rows of a CSV file to skip below the header.")
 ]
+MappingName = Annotated[
+    str | None,
+    Query(
+        pattern=f"^{MAPPING_NAME}(@[1-9][0-9]{{0,6}})?$",
+        description="A stored mapping of columns, `redcap@2`, or the newest version of a name.",
+        examples=["redcap@2"],
+    ),
+]
 _FILES = {
     "text/csv": {"schema": {"type": "string"}},
     "application/x-ndjson": {"schema": {"type": "string"}},
+    "application/json": {"schema": {"type": "array", "items": {"type": "object"}}},
     "application/vnd.apache.parquet": {"schema": {"type": "string", "format": "binary"}},
     "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet": {
         "schema": {"type": "string", "format": "binary"}
@@ -112,20 +122,31 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         delimiter: Delimiter = None,
         header_line: HeaderLine = 1,
         skip_rows: SkippedRows = 0,
+        mapping: MappingName = None,
     ) -> Response:
         """Upload a file of rows; `Content-Type` gives its format.
 
         Returns 202 with links to the progress and the results. The file is encrypted as it is
-        received. Each row gives one row of results, in the same order.
+        received. Each row gives one row of results, in the same order. A `mapping` names the
+        rulebook itself.
         """
         file_format = parse_upload_format(request)
         with hold_upload(request, caller), await receive_upload(request, settings) as file:
             # The idempotency key covers the content too: Starlette caches the parsed body here.
             request._json = [file_format, file.sha256]  # noqa: SLF001
-            loaded = rulebooks.find_active(rulebook)
-            options = CsvOptions(parse_upload_encoding(request), delimiter, header_line, skip_rows)
-            names = _build_names(loaded, keep, missing, ignore_unknown=ignore_unknown)
-            upload = _Upload(file, file_format, names, loaded, settings, options, explain=explain)
+            csv = CsvOptions(parse_upload_encoding(request), delimiter, header_line, skip_rows)
+            columns = UploadColumns(
+                mapping, _split_list(keep), _split_list(missing), ignore_unknown=ignore_unknown
+            )
+            reading = await run_in_threadpool(
+                build_upload_reading,
+                rulebooks.find_active(rulebook),
+                columns,
+                ReadOptions(csv),
+                rulebooks,
+                idempotent_request.context,
+            )
+            upload = _Upload(file, file_format, reading, settings, explain=explain)
             response = await run_in_threadpool(upload.store, idempotent_request)
         response.headers["Retry-After"] = RETRY_AFTER_SECONDS
         return response
@@ -195,21 +216,17 @@ def build_router(catalogue: Catalogue) -> APIRouter:
 class _Upload:
     """A received file and the options of its batch."""
 
-    def __init__(  # noqa: PLR0913, PLR0917 - a file and the options of its batch
+    def __init__(
         self,
         file: EncryptedTempFile,
         file_format: InputFormat,
-        names: ColumnNames,
-        loaded: LoadedRulebook,
+        reading: UploadReading,
         settings: Settings,
-        csv: CsvOptions,
         *,
         explain: bool,
     ) -> None:
-        self._file, self._format, self._names = file, file_format, names
-        self._loaded = loaded
-        self._settings, self._csv = settings, csv
-        self._explain = explain
+        self._file, self._format, self._reading = file, file_format, reading
+        self._settings, self._explain = settings, explain
 
     def store(self, request: IdempotentRequest) -> Response:
         """Store the batch. Raises Problem `unusable_file`, or `too_large` for too many rows."""
@@ -225,8 +242,9 @@ class _Upload:
         )
         self._file.seek(0)
         stream = cast("BinaryIO", io.BufferedReader(NonClosingReader(self._file)))
-        upload = BatchUpload(stream, self._file.size, self._format, self._csv)
-        reader = UploadReader(upload, self._loaded, limits, self._names)
+        reading = self._reading
+        upload = BatchUpload(stream, self._file.size, self._format, reading.options)
+        reader = UploadReader(upload, reading.loaded, limits, reading.names)
         try:
             for rows, chunk in reader.read_chunks():
                 spool.append(rows, chunk)
@@ -239,8 +257,9 @@ class _Upload:
     def _create(
         self, spool: ChunkSpool, description: dict[str, Any], work: Transaction
     ) -> IdempotentResponse:
-        options = {"explain": self._explain, "keep": self._names.keep, **description}
-        job = NewBatch(SCORE, self._loaded.name, self._loaded.sha256, options)
+        loaded, names, _, mapping = self._reading
+        options = {"explain": self._explain, "keep": names.keep, "mapping": mapping, **description}
+        job = NewBatch(SCORE, loaded.name, loaded.sha256, options)
         require_batch_quotas(work, self._settings, new_rows=spool.rows, new_bytes=spool.size)
         expires_at = batches.compute_expiry(work.now, self._settings.batch_days)
         batch = batches.add_batch(work, job, spool, expires_at)
@@ -249,23 +268,8 @@ class _Upload:
         return IdempotentResponse(202, detail.model_dump_json().encode(), detail.links["self"])
 
 
-def _build_names(
-    loaded: LoadedRulebook, keep: str | None, missing: str | None, *, ignore_unknown: bool
-) -> ColumnNames:
-    """Raises Problem `unusable_file` for a column to keep that the results have."""
-    try:
-        return ColumnNames(
-            loaded,
-            keep=_split_list(keep),
-            missing=_split_list(missing),
-            ignore_unknown=ignore_unknown,
-        )
-    except UnusableInputError as error:
-        raise Problem("unusable_file", f"The file cannot be used: {error}.") from None
-
-
-def _split_list(text: str | None) -> list[str]:
-    return [part.strip() for part in (text or "").split(",") if part.strip()]
+def _split_list(text: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in (text or "").split(",") if part.strip())
 
 
 def _rulebook_names(catalogue: Catalogue) -> list[str]:
@@ -297,6 +301,7 @@ def _batch_detail(work: Transaction, batch: StoredBatch) -> ScoringBatch:
         rulebook=batch.rulebook,
         rulebook_sha256=batch.rulebook_sha256,
         explain=batch.options["explain"],
+        mapping=batch.options.get("mapping"),
         rows_with_problems=rows_with_problems,
         faults=merge_faults(faults),
         notices=merge_notices(notices),

@@ -11,7 +11,7 @@ from starlette.responses import StreamingResponse
 
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import require_scope
-from api.batch_scoring.chunk_scorer import score_frame
+from api.batch_scoring.chunk_scorer import build_empty_results
 from api.batch_scoring.chunking import compile_rules
 from api.batch_scoring.cohort.cohort_counts import build_cohort
 from api.batch_scoring.cohort.cohort_page import render_cohort_page
@@ -182,8 +182,7 @@ def _empty_results(rulebooks: Catalogue, batch: StoredBatch) -> pl.DataFrame:
     """Return the result columns of the batch without rows."""
     rules = compile_rules(find_rulebook(rulebooks, batch.rulebook))
     keep = batch.options.get("keep", ())
-    frame = pl.DataFrame()
-    return score_frame(frame, rules, explain=batch.options["explain"], keep=keep).results.clear()
+    return build_empty_results(rules, explain=batch.options["explain"], keep=keep)
 
 
 def _problem_lines(context: RequestContext, batch_id: str) -> Iterator[bytes]:

@@ -2,4 +2,4 @@
 
 from api.cds_hooks.routes import services
 
-ROUTERS = (services.router,)
+ROUTERS = (services.discovery_router, services.router)

@@ -2,13 +2,19 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import APIRouter, Depends, Path, Request, Response
+from fastapi.responses import JSONResponse
 
 from api.auth.external_tokens import EhrCall, build_token_problem
-from api.auth.route_guard import GuardedRoute, read_credential
+from api.auth.route_guard import GuardedRoute, Handler, read_credential
 from api.auth.services import find_services
 from api.cds_hooks.cards import ChartContext, build_cards
-from api.cds_hooks.requests import FeedbackRequest, HookRequest, list_patient_identifiers
+from api.cds_hooks.requests import (
+    FeedbackRequest,
+    HookRequest,
+    find_patient,
+    list_patient_identifiers,
+)
 from api.cds_hooks.service_catalogue import list_active_rulebooks, list_services
 from api.dependencies import CatalogueDep, RequestContextDep, SettingsDep
 from api.http.bodies.request_body import JSON
@@ -43,6 +49,24 @@ class HookRoute(GuardedRoute):
         return hook_call.caller
 
 
+class DiscoveryRoute(HookRoute):
+    """The route of discovery, which needs no token where the operator chose so."""
+
+    def get_route_handler(self) -> Handler:
+        """Return the handler: open without a token if the settings say so, else guarded."""
+        guard = super().get_route_handler()
+
+        async def respond(request: Request) -> Response:
+            services = find_services(request)
+            is_public = services.settings.cds_hooks_public_discovery
+            if is_public and "authorization" not in request.headers:
+                entries = list(list_services(services.catalogue))
+                return JSONResponse(CdsServiceList(services=entries).model_dump(mode="json"))
+            return await guard(request)
+
+        return respond
+
+
 class CdsServiceList(FrozenModel):
     """The CDS services of this server."""
 
@@ -68,10 +92,12 @@ HookCallDep = Annotated[EhrCall, Depends(_current_hook_call)]
 ServiceId = Annotated[
     str, Path(alias="service", pattern=r"^[a-z0-9-]{1,60}$", examples=["nociplastic"])
 ]
-router = APIRouter(prefix="/cds-services", tags=["CDS Hooks"], route_class=HookRoute)
+_PREFIX = "/cds-services"
+discovery_router = APIRouter(prefix=_PREFIX, tags=["CDS Hooks"], route_class=DiscoveryRoute)
+router = APIRouter(prefix=_PREFIX, tags=["CDS Hooks"], route_class=HookRoute)
 
 
-@router.get(
+@discovery_router.get(
     "",
     operation_id="discover_services",
     responses=error_responses(*GUARDED_ERRORS),
@@ -97,6 +123,7 @@ def call_service(  # noqa: PLR0913 - FastAPI passes what a route needs as parame
     service: ServiceId,
     hook: HookRequest,
     *,
+    request: Request,
     acts: RequestContextDep,
     hook_call: HookCallDep,
     rulebooks: CatalogueDep,
@@ -104,13 +131,15 @@ def call_service(  # noqa: PLR0913 - FastAPI passes what a route needs as parame
 ) -> CdsCardList:
     """Return cards for the latest screening, red flags first, or for a due questionnaire.
 
-    The patient is looked up by the identifiers of the prefetched Patient, in the EHR's organisation
-    only. Nothing is scored, and no card is a diagnosis.
+    The patient is looked up by the identifiers of the Patient, which was prefetched or is read at
+    the EHR, in the EHR's organisation only. Nothing is scored, and no card is a diagnosis.
     """
     newest = list_active_rulebooks(rulebooks).get(service)
     if newest is None:
         raise Problem("not_found")
-    identifiers = list_patient_identifiers(hook, hook_call.issuer.terms.patient_system)
+    terms, organisation = hook_call.issuer.terms, hook_call.issuer.organisation
+    patient = find_patient(hook, find_services(request).ehr_client, organisation)
+    identifiers = list_patient_identifiers(hook, patient, terms.patient_system)
     instrument = newest.rulebook.rulebook.instrument
     with acts.transaction() as work:
         _use_token_once(work, hook_call)

@@ -16,7 +16,7 @@ from api.cli.context import (
 )
 
 if TYPE_CHECKING:
-    from schemas.organisations.issuer import IssuerTerms
+    from schemas.organisations.issuer import IssuerKind, IssuerTerms
 
 issuer_commands = typer.Typer(no_args_is_help=True, help="External token issuers.")
 IssuerId = Annotated[str, typer.Argument(help="The id of the issuer.")]
@@ -34,16 +34,18 @@ def add_issuer(
         bool, typer.Option("--hooks", help="The issuer is an EHR that calls CDS Hooks.")
     ] = False,
 ) -> None:
-    """Trust an issuer's tokens for one organisation."""
+    """Trust an issuer's tokens for one organisation.
+
+    Without --audience and --hooks, the issuer is the FHIR address of an EHR that launches the desk.
+    """
     from api.store.accounts import issuers
 
-    if hooks == bool(audience):
-        fail("expected either --audience or --hooks (the audience of a hook is the called URL)")
+    if hooks and audience:
+        fail("expected --audience or --hooks, not both (the audience of a hook is the called URL)")
     issuer_terms = _read_terms(terms)
     with open_transaction(organisation) as work, refuse_invalid_input():
-        trusted_issuer = issuers.add_issuer(
-            work, "hooks" if hooks else "access", issuer, audience, issuer_terms
-        )
+        kind: IssuerKind = "hooks" if hooks else "access" if audience else "launch"
+        trusted_issuer = issuers.add_issuer(work, kind, issuer, audience, issuer_terms)
         work.audit("administer", "issuer", trusted_issuer.id)
         print_json(trusted_issuer)
 

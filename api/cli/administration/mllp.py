@@ -1,4 +1,4 @@
-"""`nociscreen mllp` listens for HL7 patient merges; `nociscreen deliver` sends due deliveries."""
+"""`nociscreen mllp` listens for HL7 messages; `nociscreen deliver` sends due deliveries."""
 
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +16,7 @@ from api.cli.context import (
 
 
 def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
-    organisation: Annotated[str, typer.Option(help="The organisation whose patients are merged.")],
+    organisation: Annotated[str, typer.Option(help="The organisation that receives the messages.")],
     authority: Annotated[
         list[str] | None,
         typer.Option(help="NAME=SYSTEM: maps an assigning authority to its identifier system."),
@@ -44,11 +44,15 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         ),
     ] = None,
 ) -> None:
-    """Listen for HL7 v2 messages and merge patients, until stopped."""
-    from api.deliveries.adt_listener import AdtContext, AdtListener, build_tls_context
+    """Listen for HL7 v2 messages: merge patients and carry out the rules, until stopped."""
+    from api.inbound.adt_listener import AdtListener, build_tls_context
+    from api.inbound.messages import AdtContext
+    from api.inbound.rule_actions import RuleContext
+    from api.notifications.mediums import list_mediums
     from api.observability.structured_logging import configure_logging
     from api.store.accounts import organisations
     from api.store.operations.denied_requests import DeniedRequestLog
+    from scoring.catalogue import load_catalogue
 
     if host not in ("127.0.0.1", "::1", "localhost"):
         if certificate is None:
@@ -66,7 +70,8 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         fail("--authority: expected NAME=SYSTEM, such as HOSP1=urn:oid:1.2.3")
     if unnamed_authority is not None:
         systems[""] = unnamed_authority
-    with open_configured_store() as store:
+    settings = load_settings()
+    with open_configured_store(settings) as store:
         with store.read_all_organisations() as session:
             if organisation not in {row.id for row in organisations.list_organisations(session)}:
                 fail("no organisation with this id")
@@ -75,7 +80,8 @@ def mllp(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
             tls = build_tls_context(certificate, client_ca) if certificate else None
         except (OSError, ValueError):
             fail("the certificate, its key or the client CA cannot be read as PEM")
-        context = AdtContext(store, actor, systems, DeniedRequestLog(store))
+        rules = RuleContext(load_catalogue(), settings.public_url, list_mediums(settings))
+        context = AdtContext(store, actor, systems, DeniedRequestLog(store), rules)
         try:
             adt_listener = AdtListener((host, port), context, tls)
         except OSError as error:
@@ -90,6 +96,7 @@ def deliver() -> None:
     """Send all due deliveries once and print the number of attempts."""
     from api.deliveries.compose_request import ComposeContext
     from api.deliveries.sender import DeliverySender
+    from api.deliveries.sender_threads import send_due_deliveries
     from api.documents.render_pool import InProcessRenderer
     from api.fhir.elements import CanonicalUrls
     from api.observability.structured_logging import configure_logging
@@ -101,4 +108,5 @@ def deliver() -> None:
         compose_context = ComposeContext(
             load_catalogue(), InProcessRenderer(), CanonicalUrls(settings.public_url)
         )
-        print_json({"tries": DeliverySender(store, settings, compose_context).send_all()})
+        sender = DeliverySender(store, settings, compose_context)
+        print_json({"tries": send_due_deliveries(sender, settings.delivery_workers)})

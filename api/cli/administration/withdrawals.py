@@ -23,14 +23,19 @@ commands = typer.Typer(
     help="After a restore: withdraw again what was withdrawn since the backup.",
 )
 REMAINING_RISKS = (
-    "not in the ledger: changed passwords and second factors, limits, legal holds and screenings "
-    "added since the backup"
+    "not in the ledger: what was added or corrected since the backup, merges of patients, changed "
+    "settings and e-mail addresses. Practitioners whose login changed need a new invitation"
+)
+
+LOST_HOLDS = (
+    "placed_hold_without_patient: a legal hold was placed on a patient of whom the backup has "
+    "nothing. Place it again if records of the patient are stored again"
 )
 
 
 @commands.command()
 def apply() -> None:
-    """Withdraw again what the ledger says, and end every session, invitation and link.
+    """Withdraw again what the ledger says; end every session, invitation, link and access token.
 
     Run it after `pg_restore`; `nociscreen restore` does it by itself.
     """
@@ -42,7 +47,7 @@ def apply() -> None:
 def accept() -> None:
     """Serve without the ledger's help: what was withdrawn since the backup is valid again.
 
-    Ends every session, invitation and link.
+    Ends every session, invitation, link and access token.
     """
     from api.store.operations import withdrawals
 
@@ -65,6 +70,7 @@ def _open_restored_store() -> "Iterator[Store]":
 def reapply_withdrawals(store: "Store") -> None:
     """Apply the ledger, end all access and say what was done; exit 2 if entries are missing."""
     from api.store.operations import withdrawals
+    from api.store.operations.withdrawal_acts import LOST_HOLD
 
     if store.ledger_fault == "ledger_missing":
         fail(withdrawals.FAULT_TEXT["ledger_missing"])
@@ -72,6 +78,8 @@ def reapply_withdrawals(store: "Store") -> None:
         counts = withdrawals.apply_ledger(store)
         counted_kinds = ", ".join(f"{kind} {count}" for kind, count in sorted(counts.items()))
         print_note(f"withdrew again: {counted_kinds or 'nothing'}")
+        if counts.get(LOST_HOLD):
+            print_note(LOST_HOLDS)
     _end_access(store)
     print_note(REMAINING_RISKS)
 
@@ -81,8 +89,8 @@ def _end_access(store: "Store") -> None:
 
     counts = withdrawals.end_all_access(store)
     print_note(
-        f"ended {counts.sessions} sessions, {counts.invitations} invitations "
-        f"and {counts.links} links"
+        f"ended {counts.sessions} sessions, {counts.invitations} invitations, "
+        f"{counts.links} links and every access token"
     )
 
 

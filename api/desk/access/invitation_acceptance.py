@@ -119,8 +119,7 @@ def accept_with_identity(request: Request, secret: str, subject: str) -> str | N
         actor = build_session_actor(request, invited.organisation, practitioner)
         with store.transaction(actor) as work:
             _use_invitation(work, invited)
-            login_credentials.delete_credentials(work, practitioner)
-            login_credentials.link_identity(work, practitioner, issuer, subject)
+            login_credentials.set_identity(work, practitioner, issuer, subject)
             return start_session(request, work, practitioner)
     except (ConflictError, NotFoundError):
         return None

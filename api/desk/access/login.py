@@ -87,7 +87,9 @@ def start_session(request: Request, work: Transaction, practitioner: str) -> str
 
 
 def find_first_page(request: Request, session: str) -> str:
-    """Return the page to open after login: that of a form sent after an earlier session ended."""
+    """Return the page after login: of a launch, or of a form sent after a session ended."""
+    if cookies.read_cookie(request, cookies.LAUNCH):
+        return "/desk/launch"
     store = find_services(request).store
     lifetimes = read_session_lifetimes(find_services(request).settings)
     signed_in = sessions.look_up_session(store, session, lifetimes)

@@ -3,17 +3,14 @@
 The secrets of a login are stored only in the browser, encrypted, for ten minutes.
 """
 
-import json
 import secrets
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from api.auth.oidc_client import LoginSecrets, OidcClient, OidcProviderError
+from api.desk.access.sealed_values import seal_value, unseal_value
 from api.outbound.bulkhead import Bulkhead
 from api.problems import Problem
-from api.security.aead import InvalidCiphertextError, RandomNonceCipher
-from api.security.base64url import decode_base64url, encode_base64url
 from api.settings import Settings
 from api.store.key_ring import KeyRing
 
@@ -29,7 +26,6 @@ class OidcFlow(NamedTuple):
     nonce: str
     verifier: str
     invitation: str
-    expires_at: int
 
     @property
     def login_secrets(self) -> LoginSecrets:
@@ -48,18 +44,17 @@ class OidcLogin:
     def start_login(self, invitation: str = "") -> tuple[str, str]:
         """Return the provider's URL and the encrypted flow. Raises Problem `unavailable`."""
         state, nonce, verifier = (secrets.token_urlsafe(size) for size in (32, 32, 48))
-        expires_at = int(time.time()) + FLOW_SECONDS
-        flow = OidcFlow(state, nonce, verifier, invitation, expires_at)
+        flow = OidcFlow(state, nonce, verifier, invitation)
         try:
             url = self._client.build_authorization_url(flow.login_secrets)
         except OidcProviderError:
             raise Problem("unavailable", headers={"Retry-After": "30"}) from None
-        cipher = RandomNonceCipher(self._ring.derive_keys(_PURPOSE)[0])
-        return url, encode_base64url(cipher.encrypt(json.dumps(flow).encode(), _PURPOSE))
+        return url, seal_value(self._ring, _PURPOSE, list(flow), FLOW_SECONDS)
 
     def finish_login(self, cookie: str, response: Mapping[str, str]) -> tuple[str, str] | None:
         """Return the subject and the invitation it accepts, or None for an invalid response."""
-        flow = self._decrypt_flow(cookie)
+        value = unseal_value(self._ring, _PURPOSE, cookie)
+        flow = OidcFlow(*value) if value else None
         if flow is None or not secrets.compare_digest(
             response.get("state", "").encode(), flow.state.encode()
         ):
@@ -71,17 +66,3 @@ class OidcLogin:
         except OidcProviderError:
             return None
         return subject, flow.invitation
-
-    def _decrypt_flow(self, text: str) -> OidcFlow | None:
-        try:
-            encrypted = decode_base64url(text)
-        except ValueError:
-            return None
-        for key in self._ring.derive_keys(_PURPOSE):
-            try:
-                plaintext = RandomNonceCipher(key).decrypt(encrypted, _PURPOSE)
-            except InvalidCiphertextError:
-                continue
-            flow = OidcFlow(*json.loads(plaintext))
-            return flow if flow.expires_at > time.time() else None
-        return None

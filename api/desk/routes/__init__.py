@@ -5,6 +5,7 @@ from api.desk.routes import (
     answers,
     due,
     faults,
+    launch,
     links,
     login,
     messages,
@@ -25,6 +26,7 @@ from api.desk.routes.settings import (
 ROUTERS = (
     login.router,
     oidc.router,
+    launch.router,
     screenings.router,
     answers.router,
     account.router,

@@ -1,4 +1,4 @@
-"""Link pages of the desk: create a link for a patient, list links, revoke one."""
+"""Link pages of the desk: create a link, list links, revoke one or give it a new address."""
 
 import re
 from typing import Annotated, Any
@@ -16,6 +16,7 @@ from api.desk.link_creation import (
     list_desk_mediums,
     parse_recipient,
     read_public_url,
+    show_link_again,
 )
 from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
 from api.desk.screenings import inbox, screening_page
@@ -127,6 +128,16 @@ def revoke_link(
         links.revoke_link(work, link)
         work.audit("revoke", "link", link)
     return desk.redirect(LINKS_PATH)
+
+
+@router.post("/{link}/addresses")
+def replace_address(
+    desk: PractitionerPageDep,
+    link: LinkId,
+    fields: CheckedFields,  # noqa: ARG001 - checks the CSRF token
+) -> Response:
+    """Give a link that was not opened a new address and show it, only this once."""
+    return show_link_again(desk, link)
 
 
 def _read_values(fields: FormFields) -> dict[str, str]:

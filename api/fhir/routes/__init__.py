@@ -2,6 +2,8 @@
 
 from api.fhir.routes import (
     audit,
+    bulk_export,
+    bundles,
     definitions,
     documents,
     operations,
@@ -12,14 +14,18 @@ from api.fhir.routes import (
 )
 
 ROUTERS = (
+    bundles.router,
     definitions.router,
     terminology.router,
     operations.scoring_router,
     operations.screening_router,
     operations.report_router,
+    operations.questionnaire_router,
     response_read.router,
     response_write.router,
+    response_write.patch_router,
     results.router,
     documents.router,
     audit.router,
+    bulk_export.router,
 )

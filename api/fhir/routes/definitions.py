@@ -1,10 +1,16 @@
 """Public routes of definitions: capabilities, questionnaires and the `$score` operation."""
 
-from importlib.metadata import version as find_package_version
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Depends, Request, Response
-
-from api.auth.route_guard import check_query
+from api.dependencies import CatalogueDep
+from api.fhir.definitions.capability_statement import (
+    SCORE_OPERATION_ID,
+    build_capability_statement,
+    build_score_definition,
+)
+from api.fhir.definitions.device import build_device, build_device_id
+from api.fhir.definitions.questionnaire import build_questionnaire
+from api.fhir.elements import Resource
 from api.fhir.http import (
     NOT_MODIFIED,
     RequireJson,
@@ -14,6 +20,7 @@ from api.fhir.http import (
 )
 from api.fhir.parameters import (
     CanonicalUrlsDep,
+    DeviceId,
     FormId,
     FormIdFilter,
     FormsDep,
@@ -27,23 +34,16 @@ from api.fhir.parameters import (
     PageSize,
 )
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, find_newest_form
-from api.fhir.resources.capability_statement import (
-    SCORE_OPERATION_ID,
-    build_capability_statement,
-    build_score_definition,
-)
-from api.fhir.resources.questionnaire import build_questionnaire
-from api.fhir.search import send_page
+from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
+from api.http.public_route import PublicRoute
 from api.problems import Problem
+from api.store.screenings.screenings import SOFTWARE_VERSION
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
+router = APIRouter(
+    prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
+)
 RELEASED_ON = "2026-11-24"
-_SEARCH_PARAMETERS = frozenset({"_id", "url", "version", "status", "_count", "_page", "_format"})
-
-
-async def _check_parameters(request: Request) -> None:
-    check_query(request, _SEARCH_PARAMETERS)
 
 
 @router.get(
@@ -55,9 +55,7 @@ async def _check_parameters(request: Request) -> None:
 )
 def read_capabilities(urls: CanonicalUrlsDep) -> Response:
     """Return the CapabilityStatement: FHIR R4, JSON."""
-    return send_resource(
-        build_capability_statement(urls, find_package_version("nociscreen"), RELEASED_ON)
-    )
+    return send_resource(build_capability_statement(urls, SOFTWARE_VERSION, RELEASED_ON))
 
 
 @router.get(
@@ -71,7 +69,21 @@ def read_operation_definition(definition: OperationId, urls: CanonicalUrlsDep) -
     """Return the definition of `$score`, the only operation that no standard defines."""
     if definition != SCORE_OPERATION_ID:
         raise Problem("not_found")
-    return send_resource(build_score_definition(urls, find_package_version("nociscreen")))
+    return send_resource(build_score_definition(urls, SOFTWARE_VERSION))
+
+
+@router.get(
+    "/Device/{device}",
+    operation_id="read_device",
+    response_class=Response,
+    responses=resource_response("Device") | outcome_responses(404, 406, 422),
+    summary="Read the software that scores",
+)
+def read_device(device: DeviceId, rulebooks: CatalogueDep, urls: CanonicalUrlsDep) -> Response:
+    """Return the running version of the service, with the hash of every released rulebook."""
+    if device != build_device_id(SOFTWARE_VERSION):
+        raise Problem("not_found")
+    return send_resource(build_device(urls, rulebooks, SOFTWARE_VERSION))
 
 
 @add_search_routes(
@@ -80,7 +92,6 @@ def read_operation_definition(definition: OperationId, urls: CanonicalUrlsDep) -
     "questionnaires",
     scope=None,
     summary="Search questionnaires",
-    dependencies=[Depends(_check_parameters)],
 )
 def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     all_forms: FormsDep,
@@ -94,8 +105,6 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
     after: PagePosition = 0,
 ) -> Response:
     """Search the questionnaires: one per rulebook version for clinicians, and one for patients."""
-    options = {"_id": name, "url": url, "version": version, "status": status, "_count": count}
-    parameters = {key: value for key, value in options.items() if value is not None}
     matching = [
         form
         for form in all_forms
@@ -104,10 +113,9 @@ def search_questionnaires(  # noqa: PLR0913 - FastAPI passes what a route needs 
         and version in (None, form.entry.version)
         and status in (None, form.entry.status)
     ]
-    end = after + count
-    page = [build_questionnaire(form) for form in matching[after:end]]
-    next_parameters = parameters | {"_page": end} if matching[end:] else None
-    return send_page(page, urls, "Questionnaire", parameters | {"_page": after}, next_parameters)
+    parameters: dict[str, str | int | None] = {"_id": name, "url": url, "version": version}
+    parameters |= {"status": status, "_count": count, "_page": after}
+    return send_matching(matching, build_questionnaire, urls, "Questionnaire", parameters)
 
 
 @router.get(
@@ -121,7 +129,8 @@ def read_questionnaire(
     form: FormId, all_forms: FormsDep, if_none_match: IfNoneMatch = None
 ) -> Response:
     """Return the questions; the clinicians' form also shows the weight of each answer."""
-    return _send_newest([item for item in all_forms if item.id == form], if_none_match)
+    resource = _build_newest([item for item in all_forms if item.id == form])
+    return send_resource(resource, if_none_match=if_none_match)
 
 
 @router.get(
@@ -134,15 +143,17 @@ def read_questionnaire(
 def read_questionnaire_version(
     form: FormId, version: FormVersion, all_forms: FormsDep, if_none_match: IfNoneMatch = None
 ) -> Response:
-    """Return one version. Versions never change."""
-    return _send_newest(
-        [item for item in all_forms if (item.id, item.entry.version) == (form, version)],
-        if_none_match,
-    )
+    """Return one version, by its version alone or by the `versionId` of its content."""
+    number, _, content = version.partition("-")
+    candidates = [item for item in all_forms if (item.id, item.entry.version) == (form, number)]
+    resource = _build_newest(candidates)
+    if content and resource["meta"]["versionId"] != version:
+        raise Problem("not_found")
+    return send_resource(resource, if_none_match=if_none_match)
 
 
-def _send_newest(candidates: list[QuestionnaireForm], if_none_match: str | None) -> Response:
+def _build_newest(candidates: list[QuestionnaireForm]) -> Resource:
     form = find_newest_form(candidates)
     if form is None:
         raise Problem("not_found")
-    return send_resource(build_questionnaire(form), if_none_match=if_none_match)
+    return build_questionnaire(form)

@@ -1,4 +1,4 @@
-"""Routes that read and search results: Observation, RiskAssessment and Provenance."""
+"""Routes that read and search results: Observation, RiskAssessment, DiagnosticReport ..."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -9,6 +9,7 @@ from api.dependencies import CatalogueDep, RequestContextDep
 from api.fhir.elements import Resource, ResourceVersion
 from api.fhir.http import RequireJson, guarded_fhir_route, read_responses, send_resource
 from api.fhir.parameters import CanonicalUrlsDep, IfNoneMatch, ReportTypeDep, ScreeningId
+from api.fhir.resources.diagnostic_report import build_diagnostic_report
 from api.fhir.resources.observation import build_observation
 from api.fhir.resources.provenance import build_provenance
 from api.fhir.resources.risk_assessment import build_risk_assessment
@@ -27,6 +28,7 @@ router = APIRouter(
 _RESULTS: dict[str, tuple[str, Callable[[ResourceVersion], Resource]]] = {
     "Observation": ("observation", build_observation),
     "RiskAssessment": ("risk_assessment", build_risk_assessment),
+    "DiagnosticReport": ("diagnostic_report", build_diagnostic_report),
     "Provenance": ("provenance", build_provenance),
 }
 

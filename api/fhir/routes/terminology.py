@@ -1,9 +1,9 @@
 """Public routes of code systems and value sets, by id and by canonical URL."""
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Response
 
-from api.auth.route_guard import check_query
-from api.fhir.elements import CanonicalUrls
+from api.fhir.definitions.terminology import CodeList, TerminologyType, build_terminology
+from api.fhir.elements import CanonicalUrls, Resource
 from api.fhir.http import RequireJson, outcome_responses, resource_response, send_resource
 from api.fhir.parameters import (
     CanonicalUrlsDep,
@@ -17,18 +17,15 @@ from api.fhir.parameters import (
     PageSize,
     ValueSetUrlFilter,
 )
-from api.fhir.resources.terminology import CodeList, TerminologyType, build_terminology
-from api.fhir.search import send_page
+from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
+from api.http.public_route import PublicRoute
 from api.problems import Problem
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
-_SEARCH_PARAMETERS = frozenset({"_id", "url", "_count", "_page", "_format"})
+router = APIRouter(
+    prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
+)
 _ERRORS = outcome_responses(404, 406, 422)
-
-
-async def _check_parameters(request: Request) -> None:
-    check_query(request, _SEARCH_PARAMETERS)
 
 
 @add_search_routes(
@@ -37,7 +34,6 @@ async def _check_parameters(request: Request) -> None:
     "code_systems",
     scope=None,
     summary="Search code systems",
-    dependencies=[Depends(_check_parameters)],
 )
 def search_code_systems(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     code_lists: CodeListsDep,
@@ -59,7 +55,6 @@ def search_code_systems(  # noqa: PLR0913 - FastAPI passes what a route needs as
     "value_sets",
     scope=None,
     summary="Search value sets",
-    dependencies=[Depends(_check_parameters)],
 )
 def search_value_sets(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     code_lists: CodeListsDep,
@@ -140,16 +135,15 @@ def _send_matching(
     resource_type: TerminologyType,
     parameters: dict[str, str | int | None],
 ) -> Response:
-    criteria = {name: value for name, value in parameters.items() if value is not None}
-    resources = [build_terminology(codes, resource_type) for codes in code_lists]
+    name, url = parameters["_id"], parameters["url"]
     matching = [
-        resource
-        for resource in resources
-        if criteria.get("_id", resource["id"]) == resource["id"]
-        and criteria.get("url", resource["url"])
-        in (resource["url"], f"{resource['url']}|{resource['version']}")
+        codes
+        for codes in code_lists
+        if name in (None, codes.id)
+        and url in (None, codes.url(resource_type), codes.canonical(resource_type))
     ]
-    start, count = int(criteria["_page"]), int(criteria["_count"])
-    end = start + count
-    following = criteria | {"_page": end} if matching[end:] else None
-    return send_page(matching[start:end], urls, resource_type, criteria, following)
+
+    def build(codes: CodeList) -> Resource:
+        return build_terminology(codes, resource_type)
+
+    return send_matching(matching, build, urls, resource_type, parameters)

@@ -3,7 +3,7 @@
 from difflib import get_close_matches
 from typing import cast
 
-from fastapi import Request
+from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import iter_route_contexts
@@ -26,8 +26,11 @@ async def respond_to_problem(request: Request, problem: Exception) -> JSONRespon
     return send_problem(request, cast("Problem", problem))
 
 
-async def respond_to_http_error(request: Request, error: Exception) -> JSONResponse:
-    """Return the response to an error of the framework: unknown path, wrong method."""
+async def respond_to_http_error(request: Request, error: Exception) -> Response:
+    """Return the response to an error of the framework: unknown path, wrong method.
+
+    OPTIONS of the FHIR API lists the methods; on other paths it is a wrong method.
+    """
     http_error = cast("HTTPException", error)
     code = {404: "unknown_address", 405: "method_not_allowed", 413: "too_large"}.get(
         http_error.status_code, "malformed_request"
@@ -35,6 +38,8 @@ async def respond_to_http_error(request: Request, error: Exception) -> JSONRespo
     headers = http_error.headers
     if code == "method_not_allowed":
         headers = {"Allow": _list_allowed_methods(request)}
+        if request.method == "OPTIONS" and request.url.path.startswith("/fhir"):
+            return Response(status_code=204, headers=headers)
     detail = _describe_unknown_address(request) if code == "unknown_address" else None
     return send_problem(request, Problem(code, detail, headers=headers))
 

@@ -1,5 +1,10 @@
-"""Access tokens, and the SMART configuration."""
+"""Access tokens, their introspection and revocation, and the SMART configuration."""
 
-from api.oauth.routes import smart_configuration, token
+from api.oauth.routes import smart_configuration, token, token_status
 
-ROUTERS = (token.router, smart_configuration.router, smart_configuration.metadata_router)
+ROUTERS = (
+    token.router,
+    token_status.router,
+    smart_configuration.router,
+    smart_configuration.metadata_router,
+)

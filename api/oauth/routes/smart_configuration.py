@@ -3,15 +3,16 @@
 from fastapi import APIRouter
 from pydantic import BaseModel
 
-from api.auth.client_authentication import TOKEN_PATH
+from api.auth.client_authentication import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
 from api.dependencies import SettingsDep
 from api.http.errors.error_responses import error_responses
+from api.http.public_route import PublicRoute
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.smart_scopes import PERMISSION_SCOPES, format_scopes
 from api.settings import Settings
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"])
-metadata_router = APIRouter(tags=["authentication"])
+router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=PublicRoute)
+metadata_router = APIRouter(tags=["authentication"], route_class=PublicRoute)
 
 
 class SmartConfiguration(BaseModel, frozen=True):
@@ -19,6 +20,8 @@ class SmartConfiguration(BaseModel, frozen=True):
 
     issuer: str
     token_endpoint: str
+    introspection_endpoint: str
+    revocation_endpoint: str
     token_endpoint_auth_methods_supported: list[str]
     token_endpoint_auth_signing_alg_values_supported: list[str]
     grant_types_supported: list[str]
@@ -56,6 +59,8 @@ def _describe_server(settings: Settings) -> SmartConfiguration:
     return SmartConfiguration(
         issuer=settings.public_url,
         token_endpoint=settings.public_url + TOKEN_PATH,
+        introspection_endpoint=settings.public_url + INTROSPECTION_PATH,
+        revocation_endpoint=settings.public_url + REVOCATION_PATH,
         token_endpoint_auth_methods_supported=[
             "private_key_jwt",
             "client_secret_basic",

@@ -1,5 +1,6 @@
 """Scores an intake into an assessment, a report or a note, without storing anything."""
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Response
@@ -16,7 +17,15 @@ from api.documents.request import (
 )
 from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.intakes.models import intake_union
+from api.intakes.short_assessment import (
+    Prefer,
+    minimal_response,
+    prefers_minimal,
+    send_minimal,
+    shorten_assessment,
+)
 from schemas.assessments.assessment import Assessment
+from schemas.assessments.short_assessment import ShortAssessment
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
 
@@ -30,17 +39,22 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         "",
         operation_id="score",
         response_model=Assessment,
-        responses=error_responses(*BODY_ERRORS),
+        responses={**minimal_response(ShortAssessment), **error_responses(*BODY_ERRORS)},
         summary="Score an intake",
     )
-    async def score(intake: intake_type, rulebooks: CatalogueDep) -> Response:
+    async def score(
+        intake: intake_type, rulebooks: CatalogueDep, prefer: Prefer = None
+    ) -> Response:
         """Returns the assessment of one intake. Patient, clinician and note are neither scored nor
         returned.
         """
         answers = intake.answers.model_dump(exclude_none=True)
         loaded = rulebooks.find_active(intake.rulebook)
         assessment = assess(loaded, answers, attested=intake.attested)
-        return Response(assessment.model_dump_json(by_alias=True), media_type="application/json")
+        body = assessment.model_dump_json(by_alias=True)
+        if prefers_minimal(prefer):
+            return send_minimal(shorten_assessment(json.loads(body)))
+        return Response(body, media_type="application/json")
 
     report_responses = {**DOCUMENT_RESPONSES, **error_responses(*BODY_ERRORS)}
 

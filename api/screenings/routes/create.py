@@ -13,10 +13,13 @@ from api.dependencies import CatalogueDep, IdempotentRequestDep, ScreeningId
 from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.intakes import reader
 from api.intakes.models import Intake, StorableIntake, intake_union
+from api.intakes.short_assessment import Prefer, minimal_response
 from api.intakes.urgency import needs_alert
 from api.screenings.models import (
     SCREENINGS_PATH,
     ScreeningResponse,
+    ShortScreening,
+    apply_preference,
     created_response,
     not_stored_response,
 )
@@ -51,7 +54,12 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         status_code=201,
         response_model=ScreeningResponse,
         responses={
-            200: {"description": "Scored, but not stored", "model": ScreeningResponse},
+            **minimal_response(ShortScreening, 201),
+            200: {
+                "description": "Scored, but not stored",
+                "model": ScreeningResponse,
+                **minimal_response(ShortScreening)[200],
+            },
             **error_responses(*BODY_ERRORS, 409),
         },
         summary="Score an intake and store it",
@@ -61,16 +69,15 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         rulebooks: CatalogueDep,
         idempotent_request: IdempotentRequestDep,
         store: _StoreParameter = "true",
+        prefer: Prefer = None,
     ) -> Response:
         """Stores the answers as sent, the assessment, the rulebook with its hash, and the time,
         actor and means.
         """
         scored = reader.score_intake(rulebooks, intake, intake.patient)
         if store == "false":
-            return Response(
-                not_stored_response(scored).model_dump_json(by_alias=True),
-                media_type="application/json",
-            )
+            body = not_stored_response(scored).model_dump_json(by_alias=True)
+            return apply_preference(Response(body, media_type="application/json"), prefer)
 
         def announce(work: Transaction, screening: Screening) -> None:
             if needs_alert(rulebooks, screening):
@@ -84,7 +91,8 @@ def build_router(catalogue: Catalogue) -> APIRouter:
 
         sealed_screening = _seal(idempotent_request, scored)
         if sealed_screening is None:
-            return await run_in_threadpool(idempotent_request.run_once, add_screening)
+            response = await run_in_threadpool(idempotent_request.run_once, add_screening)
+            return apply_preference(response, prefer)
         answer = created_response(sealed_screening.screening, sealed_screening.assessment_json)
 
         def add_sealed_screening(work: Transaction) -> IdempotentResponse:
@@ -92,14 +100,18 @@ def build_router(catalogue: Catalogue) -> APIRouter:
             announce(work, sealed_screening.screening)
             return answer
 
-        return await idempotent_request.run_grouped(add_sealed_screening, add_screening)
+        response = await idempotent_request.run_grouped(add_sealed_screening, add_screening)
+        return apply_preference(response, prefer)
 
     @routes.post(
         "/{screening}/amendments",
         operation_id="amend_screening",
         status_code=201,
         response_model=ScreeningResponse,
-        responses=error_responses(*BODY_ERRORS, 404, 409),
+        responses={
+            **minimal_response(ShortScreening, 201),
+            **error_responses(*BODY_ERRORS, 404, 409),
+        },
         summary="Amend a screening",
     )
     def amend(
@@ -107,6 +119,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         intake: intake_type,
         rulebooks: CatalogueDep,
         idempotent_request: IdempotentRequestDep,
+        prefer: Prefer = None,
     ) -> Response:
         """Stores a new screening that replaces this one. The original is kept and links to its
         replacement.
@@ -121,7 +134,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
             work.audit("amend", "screening", amended.id)
             return created_response(amended)
 
-        return idempotent_request.run_once(add_amendment)
+        return apply_preference(idempotent_request.run_once(add_amendment), prefer)
 
     return routes
 

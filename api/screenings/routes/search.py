@@ -9,10 +9,23 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import require_scope
-from api.dependencies import RequestContextDep, ScreeningId, is_etag_match
+from api.dependencies import RequestContextDep, ScreeningId
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.preconditions import is_etag_match
+from api.intakes.short_assessment import (
+    Prefer,
+    minimal_response,
+    prefers_minimal,
+    send_minimal,
+)
 from api.problems import FieldError, Problem
-from api.screenings.models import SCREENINGS_PATH, ScreeningDetail, screening_detail
+from api.screenings.models import (
+    SCREENINGS_PATH,
+    ScreeningDetail,
+    ShortScreening,
+    screening_detail,
+    shorten_screening,
+)
 from api.store.screenings import screenings
 from api.store.screenings import search as screening_search
 from api.store.screenings.search import ScreeningPage
@@ -131,23 +144,36 @@ def search_screenings(listing: ScreeningListQuery, context: RequestContextDep) -
     "/{screening}",
     operation_id="read_screening",
     response_model=ScreeningDetail,
-    responses={304: {"description": "Not changed"}, **error_responses(*GUARDED_ERRORS, 404)},
+    responses={
+        **minimal_response(ShortScreening),
+        304: {"description": "Not changed"},
+        **error_responses(*GUARDED_ERRORS, 404),
+    },
     summary="Read a screening",
 )
 def read_screening(
     screening: ScreeningId,
     context: RequestContextDep,
     if_none_match: Annotated[str | None, Header(alias="If-None-Match", max_length=200)] = None,
+    prefer: Prefer = None,
 ) -> Response:
     """Returns a screening with its answers, context and later events."""
     with context.transaction() as work:
         stored_screening = screenings.find_screening(work, screening)
         body = screening_detail(stored_screening).model_dump_json(by_alias=True).encode()
-        tag = f'"{work.compute_fingerprint(body)[:32]}"'
+        tag = _tag(work.compute_fingerprint(body), is_short=prefers_minimal(prefer))
         work.audit("read", "screening", screening)
+    headers = {"ETag": tag, "Vary": "Prefer"}
     if is_etag_match(tag, if_none_match):
-        return Response(status_code=304, headers={"ETag": tag})
-    return Response(body, headers={"ETag": tag}, media_type="application/json")
+        return Response(status_code=304, headers=headers)
+    if prefers_minimal(prefer):
+        return send_minimal(shorten_screening(body), headers=headers)
+    return Response(body, headers=headers, media_type="application/json")
+
+
+def _tag(fingerprint: str, *, is_short: bool) -> str:
+    """Return the ETag of one representation of a screening (RFC 9110, 8.8.3)."""
+    return f'"{fingerprint[:32]}{"-minimal" if is_short else ""}"'
 
 
 def _list_page(context: RequestContext, listing: ScreeningListQuery) -> Response:

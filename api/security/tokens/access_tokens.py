@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 from api.security import smart_scopes
 from api.security.claims import CLOCK_SKEW_SECONDS, NAME_PATTERN, ExpectedToken
+from api.security.client_secrets import hash_secret
 from api.security.keys import EC_CURVES, SigningKey, VerifyingKey
 from api.security.scopes import sort_known_scopes
 from api.security.signatures import InvalidTokenError, read_claimed_kid, sign_token, verify_with_key
@@ -33,6 +34,8 @@ class Principal(NamedTuple):
     expires_at: int
     means: Literal["token", "api_key"]
     fhir_permissions: frozenset[str] = frozenset()
+    jti_sha256: str = ""
+    """The hash of the id of a token, by which it is revoked."""
 
 
 class AccessTokens:
@@ -126,7 +129,8 @@ def _to_principal(claims: Mapping[str, Any]) -> Principal:
     if not isinstance(scope, str) or not NAME_PATTERN.fullmatch(claims["jti"]):
         raise InvalidTokenError
     scopes, fhir = _parse_scopes(scope)
-    return Principal(client, organisation, scopes, claims["exp"], "token", fhir)
+    jti_sha256 = hash_secret(claims["jti"])
+    return Principal(client, organisation, scopes, claims["exp"], "token", fhir, jti_sha256)
 
 
 def _parse_scopes(scope: str) -> tuple[frozenset[str], frozenset[str]]:

@@ -1,11 +1,12 @@
 """Callers: authenticates clients and returns their current organisation and scopes."""
 
 import json
+from contextlib import suppress
 from datetime import UTC, datetime
 from hmac import compare_digest
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 from sqlmodel import col
 
 from api.security import smart_scopes
@@ -25,8 +26,10 @@ from api.store.database.tables import (
     ClientRow,
     ClientSecretRow,
     OrganisationRow,
+    RevokedTokenRow,
     UsedAssertionRow,
 )
+from api.store.errors import ConflictError
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.organisations.audit import AuthenticationMeans
@@ -57,7 +60,13 @@ _CALLER = PreparedQuery(
     )
     .join(OrganisationRow, col(OrganisationRow.id) == col(ClientRow.organisation_id))
     .where(
-        col(ClientRow.id) == bindparam("client"), col(ClientRow.active), col(OrganisationRow.active)
+        col(ClientRow.id) == bindparam("client"),
+        col(ClientRow.active),
+        col(OrganisationRow.active),
+        ~exists().where(
+            col(RevokedTokenRow.organisation_id) == col(ClientRow.organisation_id),
+            col(RevokedTokenRow.jti_sha256) == bindparam("token"),
+        ),
     )
 )
 
@@ -65,11 +74,13 @@ _CALLER = PreparedQuery(
 def resolve_principal(
     store: Store, principal: Principal, *, may_wait: bool = True
 ) -> Caller | None:
-    """Return the client of a verified token; None if it is inactive or has moved.
+    """Return the client of a verified token; None if it is inactive, has moved or was revoked.
 
     Unless it may wait, None also means that the answer would take a wait.
     """
-    caller = _look_up_caller(store, principal.client, "token", may_wait=may_wait)
+    caller = _look_up_caller(
+        store, principal.client, "token", principal.jti_sha256, may_wait=may_wait
+    )
     if caller is None or caller.organisation != principal.organisation:
         return None
     fhir_scopes = smart_scopes.limit_permissions(principal.fhir_permissions, caller.scopes)
@@ -141,11 +152,24 @@ def consume_assertion(work: Transaction, assertion: VerifiedAssertion, keep_seco
     return consume_once(work, UsedAssertionRow, key, assertion.jti, keep_until)
 
 
+def revoke_token(work: Transaction, principal: Principal) -> None:
+    """Refuse an access token from now on; revoking it again changes nothing."""
+    expires_at = datetime.fromtimestamp(principal.expires_at, UTC)
+    row = {"jti_sha256": principal.jti_sha256, "expires_at": expires_at}
+    with suppress(ConflictError):
+        work.insert_unique(RevokedTokenRow, row, ConflictError())
+
+
 def _look_up_caller(
-    store: Store, client: str, means: AuthenticationMeans, *, may_wait: bool = True
+    store: Store,
+    client: str,
+    means: AuthenticationMeans,
+    jti_sha256: str = "",
+    *,
+    may_wait: bool = True,
 ) -> Caller | None:
     look_up = store.look_up_prepared if may_wait else store.look_up_at_once
-    row = look_up(_CALLER, client=client)
+    row = look_up(_CALLER, client=client, token=jti_sha256)
     if row is None:
         return None
     return Caller(

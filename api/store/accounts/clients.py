@@ -104,6 +104,8 @@ def update_client(work: Transaction, client_id: str, changes: Mapping[str, Any])
         work.withdraw("client", client_id)
     if not set(before.scopes) <= set(updated.scopes):
         work.withdraw("client_scopes", " ".join((client_id, *updated.scopes)))
+    if updated.requests_per_minute != before.requests_per_minute:
+        work.withdraw("client_limit", f"{client_id} {updated.requests_per_minute or ''}")
     return updated
 
 
@@ -201,15 +203,15 @@ def revoke_api_key(work: Transaction, client_id: str, key_id: str) -> None:
     work.withdraw("api_key", key_id)
 
 
-def _lock_client(work: Transaction, client_id: str) -> None:
+def _lock_client(work: Transaction, client_id: str) -> tables.ClientRow:
     """Lock the client, so that counted credentials stay correct. Raises NotFoundError."""
-    work.load_row(tables.ClientRow, client_id, lock=True)
+    return work.load_row(tables.ClientRow, client_id, lock=True)
 
 
 def _lock_grantable_client(work: Transaction, client_id: str) -> None:
     """Lock the client. Raises GrantError if it has a scope that the actor lacks."""
-    _lock_client(work, client_id)
-    grants.require_held_scopes(work, find_client(work, client_id).scopes)
+    row = _lock_client(work, client_id)
+    grants.require_held_scopes(work, expand_scopes(row.scopes.split()))
 
 
 def _live_secrets(work: Transaction, client_id: str) -> list[tables.ClientSecretRow]:

@@ -55,6 +55,8 @@ def add_issuer(
 ) -> Issuer:
     """Add an issuer. Raises ConflictError if any organisation trusts it, or ValueError."""
     _validate(terms)
+    if (kind == "launch") != (terms.client_id is not None):
+        raise ValueError("client_id: required for launches, and only there")
     trusted_issuer = Issuer(
         id=f"i-{uuid4()}",
         organisation=work.organisation,
@@ -87,9 +89,12 @@ def update_issuer(
     if values:
         work.update(IssuerRow, values, col(IssuerRow.id) == issuer_id)
         work.session.expire_all()
+    updated = _build_issuer(work.load_row(IssuerRow, issuer_id))
     if active is False:
         work.withdraw("issuer", issuer_id)
-    return _build_issuer(work.load_row(IssuerRow, issuer_id))
+    if terms is not None:
+        work.withdraw("issuer_terms", f"{issuer_id} {values['content']}")
+    return updated
 
 
 def delete_issuer(work: Transaction, issuer_id: str) -> None:

@@ -78,7 +78,7 @@ def set_credentials(
     work: Transaction, practitioner: str, credentials: NewCredentials
 ) -> tuple[str, ...]:
     """Replace the credentials; return new recovery codes, once. Raises ConflictError."""
-    delete_credentials(work, practitioner)
+    deleted_kinds = _delete_rows(work, practitioner)
     row = {
         "practitioner_id": practitioner,
         "name_sha256": hash_login_name(credentials.name),
@@ -92,12 +92,13 @@ def set_credentials(
     for code in codes:
         code_hash = hash_secret(normalise_code(code))
         work.insert(RecoveryCodeRow, {"practitioner_id": practitioner, "sha256": code_hash})
+    _withdraw(work, practitioner, deleted_kinds)
     return codes
 
 
-def link_identity(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
-    """Link an OpenID identity, in place of an earlier one. Raises ConflictError."""
-    work.delete(IdentityRow, col(IdentityRow.practitioner_id) == practitioner)
+def set_identity(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
+    """Replace the credentials by an OpenID identity. Raises ConflictError."""
+    deleted_kinds = _delete_rows(work, practitioner)
     row = {
         "practitioner_id": practitioner,
         "subject_sha256": _hash_subject(issuer, subject),
@@ -105,6 +106,17 @@ def link_identity(work: Transaction, practitioner: str, issuer: str, subject: st
     }
     conflict = ConflictError("This identity is already linked to another practitioner.")
     work.insert_unique(IdentityRow, row, conflict)
+    _withdraw(work, practitioner, deleted_kinds)
+
+
+def add_identity(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
+    """Link an OpenID identity beside the login. Raises ConflictError if there is one already."""
+    row = {
+        "practitioner_id": practitioner,
+        "subject_sha256": _hash_subject(issuer, subject),
+        "linked_at": work.now,
+    }
+    work.insert_unique(IdentityRow, row, ConflictError("One of the two is already linked."))
 
 
 def has_any_login(session: Session) -> bool:
@@ -129,12 +141,7 @@ def update_password(work: Transaction, practitioner: str, new_password_hash: str
     """Replace the password hash; login name, second factor and recovery codes stay."""
     values = {"password_hash": new_password_hash, "changed_at": work.now}
     work.update(SignInRow, values, col(SignInRow.practitioner_id) == practitioner)
-
-
-def delete_credentials(work: Transaction, practitioner: str) -> None:
-    """Delete all login credentials of the practitioner."""
-    for table in (SignInRow, RecoveryCodeRow, IdentityRow):
-        work.delete(table, col(table.practitioner_id) == practitioner)
+    work.withdraw("login", practitioner)
 
 
 def hash_login_name(name: str) -> str:
@@ -143,15 +150,32 @@ def hash_login_name(name: str) -> str:
 
 
 def _use_recovery_code(work: Transaction, practitioner: str, code: str) -> bool:
-    return bool(
-        work.update(
-            RecoveryCodeRow,
-            {"used_at": work.now},
-            col(RecoveryCodeRow.practitioner_id) == practitioner,
-            col(RecoveryCodeRow.sha256) == hash_secret(normalise_code(code)),
-            col(RecoveryCodeRow.used_at).is_(None),
-        )
+    code_hash = hash_secret(normalise_code(code))
+    was_unused = work.update(
+        RecoveryCodeRow,
+        {"used_at": work.now},
+        col(RecoveryCodeRow.practitioner_id) == practitioner,
+        col(RecoveryCodeRow.sha256) == code_hash,
+        col(RecoveryCodeRow.used_at).is_(None),
     )
+    if was_unused:
+        work.withdraw("recovery_code", f"{practitioner} {code_hash}")
+    return bool(was_unused)
+
+
+def _delete_rows(work: Transaction, practitioner: str) -> list[str]:
+    """Delete all credentials of the practitioner; return the kinds of withdrawal that this is."""
+    work.delete(RecoveryCodeRow, col(RecoveryCodeRow.practitioner_id) == practitioner)
+    return [
+        kind
+        for kind, table in (("login", SignInRow), ("identity", IdentityRow))
+        if work.delete(table, col(table.practitioner_id) == practitioner)
+    ]
+
+
+def _withdraw(work: Transaction, practitioner: str, kinds: list[str]) -> None:
+    for kind in kinds:
+        work.withdraw(kind, practitioner)
 
 
 def _hash_subject(issuer: str, subject: str) -> str:

@@ -141,6 +141,8 @@ def update_organisation(work: Transaction, changes: Mapping[str, Any]) -> Organi
         work.withdraw("organisation", work.organisation)
     if updated.second_approval and not before.second_approval:
         work.withdraw("second_approval", work.organisation)
+    if updated.retention_years != before.retention_years:
+        work.withdraw("organisation_limit", f"retention_years {updated.retention_years or ''}")
     return updated
 
 

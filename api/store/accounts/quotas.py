@@ -67,4 +67,7 @@ def update_quotas(work: Transaction, changes: dict[str, int | None]) -> Quotas:
     if changes:
         is_own = col(OrganisationRow.id) == work.organisation
         work.session.execute(update(OrganisationRow).where(is_own).values(**changes))
-    return load_quotas(work.session, work.organisation)
+    updated = load_quotas(work.session, work.organisation)
+    limits = (f"{name} {limit or ''}" for name, limit in changes.items())
+    work.withdraw("organisation_limit", *limits)
+    return updated

@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
 from math import ceil
 from typing import Any, NamedTuple
@@ -20,7 +20,7 @@ from api.store.transaction import Transaction
 from schemas.batches.batch_job import BatchProgress, BatchState
 from schemas.patients.rights import PatientBatch
 
-SCORE, REPORTS, DELIVERIES = "score", "reports", "deliveries"
+SCORE, REPORTS, DELIVERIES, EXPORT = "score", "reports", "deliveries", "export"
 HASH_BYTES = 32
 
 
@@ -147,9 +147,15 @@ def compute_progress(work: Transaction, batch: StoredBatch) -> BatchProgress:
 
 def cancel_batch(work: Transaction, batch_id: str) -> None:
     """Cancel the batch and its report batches; finished chunks stay until the batch expires."""
-    is_batch = (col(BatchRow.id) == batch_id) | (col(BatchRow.parent) == batch_id)
+    if cancel_batches(work, [batch_id]):
+        work.withdraw("cancelled_batch", batch_id)
+
+
+def cancel_batches(work: Transaction, ids: Collection[str]) -> int:
+    """Cancel these batches and their report batches; return how many were not cancelled yet."""
+    is_batch = col(BatchRow.id).in_(ids) | col(BatchRow.parent).in_(ids)
     is_running = col(BatchRow.cancelled_at).is_(None)
-    work.update(BatchRow, {"cancelled_at": work.now}, is_batch, is_running)
+    return work.update(BatchRow, {"cancelled_at": work.now}, is_batch, is_running)
 
 
 def delete_batches(work: Transaction, ids: Iterable[str]) -> None:

@@ -17,7 +17,12 @@ from api.store.transaction import Actor, Transaction
 from schemas.organisations.audit import Action
 
 WAITING, CHUNK_DONE, SET_ASIDE = "waiting", "done", "set_aside"
-_ACTIONS: dict[str, Action] = {"score": "score", "reports": "report", "deliveries": "deliver"}
+_ACTIONS: dict[str, Action] = {
+    "score": "score",
+    "reports": "report",
+    "deliveries": "deliver",
+    "export": "export",
+}
 
 
 class ChunkBatch(NamedTuple):

@@ -3,6 +3,7 @@
 Alembic is imported late: a start on a database of this release does without it.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from alembic.script import ScriptDirectory
 
 SCRIPTS_FOLDER = Path(__file__).parents[1] / "migrations"
+_REVISION = re.compile(r'^revision(?:: str)? = "(\w+)"', re.MULTILINE)
+_FOLLOWED_REVISION = re.compile(r'^down_revision.*? = "(\w+)"', re.MULTILINE)
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
@@ -53,14 +56,19 @@ def is_current(connection: Connection) -> bool:
 
 @cache
 def find_latest_revision() -> str:
-    """Return the schema revision of this release: scripts are named after their revision."""
-    return max(file.name.partition("_")[0] for file in SCRIPTS_FOLDER.rglob("[0-9]*_*.py"))
+    """Return the schema revision of this release: the only script that no other one follows."""
+    texts = [file.read_text(encoding="utf-8") for file in SCRIPTS_FOLDER.rglob("[0-9]*_*.py")]
+    revisions = {match[1] for text in texts if (match := _REVISION.search(text))}
+    followed = {match[1] for text in texts if (match := _FOLLOWED_REVISION.search(text))}
+    (latest,) = revisions - followed
+    return latest
 
 
-def list_revisions() -> list[tuple[str, str | None]]:
+@cache
+def list_revisions() -> tuple[tuple[str, str | None], ...]:
     """Return each revision with its predecessor, oldest first."""
     scripts = list(_open_scripts().walk_revisions())
-    return [(script.revision, script.down_revision) for script in reversed(scripts)]  # type: ignore[misc]
+    return tuple((script.revision, script.down_revision) for script in reversed(scripts))  # type: ignore[misc]
 
 
 def require_current_schema(database: Database) -> None:

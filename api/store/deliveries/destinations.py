@@ -13,7 +13,7 @@ from api.store.database.tables import DeliveryRow, DestinationRow
 from api.store.errors import ConflictError
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
-from schemas.organisations.delivery import Destination, SmartSignIn
+from schemas.organisations.delivery import Destination, SmartSignIn, SubscriptionTerms
 from schemas.organisations.organisation import require_titles
 from schemas.text import accept_stored_text
 
@@ -29,6 +29,7 @@ class DestinationSecrets(FrozenModel):
     webhook_secrets: Many[str] = ()
     authorities: str | None = None
     certificate_and_key: str | None = None
+    subscription: SubscriptionTerms | None = None
 
     def load_signing_key(self) -> SigningKey | None:
         """Return the private key that signs our client assertions there, if there is one."""
@@ -37,12 +38,18 @@ class DestinationSecrets(FrozenModel):
         return SigningKey(self.key_kid, "ES384", self.key_pem.encode())
 
 
-def add_destination(
-    work: Transaction, name: str, profile: str, content: DestinationSecrets, *, follows: bool
+def add_destination(  # noqa: PLR0913 - each part of a destination
+    work: Transaction,
+    name: str,
+    profile: str,
+    content: DestinationSecrets,
+    *,
+    follows: bool,
+    requested_id: str | None = None,
 ) -> str:
-    """Store a new destination and return its id."""
+    """Store a new destination, under this id if given, and return its id."""
     require_titles({"name": name})
-    destination_id = f"d-{uuid4()}"
+    destination_id = requested_id or f"d-{uuid4()}"
     row = {
         "id": destination_id,
         "name": name,
@@ -78,11 +85,11 @@ def update_destination(
 ) -> None:
     """Update the given columns and replace the encrypted part. Raises NotFoundError."""
     require_titles(changes)
-    work.load_row(DestinationRow, destination_id)
+    before = find_destination_secrets(work, destination_id)
     encrypted = work.encrypt_columns(DestinationRow, destination_id, content=_encode(content))
     work.update(DestinationRow, {**changes, **encrypted}, col(DestinationRow.id) == destination_id)
     work.session.expire_all()
-    if changes.get("active") is False:
+    if changes.get("active") is False or content != before:
         work.withdraw("destination", destination_id)
 
 

@@ -45,6 +45,7 @@ class ClaimedDelivery(NamedTuple):
     tries: int
     errors: int
     payload: bytes | None
+    seq: int
 
 
 class AttemptEnd(NamedTuple):
@@ -102,7 +103,15 @@ def claim_delivery(work: Transaction, destination: str, lease: Lease) -> Claimed
     payload = None if due.payload is None else work.decrypt_column(due, "payload")
     event = cast("DeliveryEvent", due.event)
     return ClaimedDelivery(
-        due.id, destination, row.profile, due.screening_id, event, due.tries, due.errors, payload
+        due.id,
+        destination,
+        row.profile,
+        due.screening_id,
+        event,
+        due.tries,
+        due.errors,
+        payload,
+        due.seq,
     )
 
 

@@ -127,6 +127,7 @@ def cancel_delivery(work: Transaction, delivery_id: str) -> Delivery:
         update_row(work, row, state="delivered", reason="", ended_at=work.now)
     elif row.state != "cancelled":
         update_row(work, row, state="cancelled", reason="cancelled", ended_at=work.now)
+        work.withdraw("delivery", delivery_id)
     return find_delivery(work, delivery_id)
 
 

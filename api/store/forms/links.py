@@ -34,6 +34,8 @@ class LinkRequest(NamedTuple):
     kind: LinkKind = "until_submitted"
     language: Language | None = None
     days: int = 14
+    order_sha256: str | None = None
+    """The keyed hash of the order that a message made the link for."""
 
 
 class LinkPage(NamedTuple):
@@ -57,6 +59,7 @@ def add_link(work: Transaction, link: LinkRequest) -> tuple[Link, str]:
         "created_at": work.now,
         "expires_at": work.now + timedelta(days=link.days),
         "actor": work.actor.id,
+        "order_sha256": link.order_sha256,
         **compute_indexes(work, link.patient),
     }
     work.insert(LinkRow, row, patient=_encode_patient(link.patient))
@@ -80,6 +83,25 @@ def find_link(work: Transaction, link_id: str) -> Link:
     if not rows:
         raise NotFoundError
     return _build_link(work, *rows[0])
+
+
+def list_links_of_order(work: Transaction, order_sha256: str) -> tuple[Link, ...]:
+    """Return the links that messages made for this order, newest first."""
+    rows = _load_rows(work, col(LinkRow.order_sha256) == order_sha256, limit=None)
+    return tuple(_build_link(work, *row) for row in rows)
+
+
+def replace_secret(work: Transaction, link_id: str) -> tuple[Link, str]:
+    """Give a link that was not started a new secret, and return both; the old one ends.
+
+    Raises NotFoundError, or ConflictError if the link is not new.
+    """
+    link, secret = find_link(work, link_id), generate_link_secret()
+    is_new = col(LinkRow.id) == link_id, col(LinkRow.holder_sha256).is_(None)
+    values = {"sha256": hash_secret(secret)}
+    if link.state != "new" or not work.update(LinkRow, values, *is_new):
+        raise ConflictError("The link was opened or has ended; its address cannot be replaced.")
+    return link, secret
 
 
 def find_link_with_draft(work: Transaction, link_id: str) -> LinkDetail:

@@ -20,7 +20,13 @@ from api.store.accounts import (
 from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.batches import batches
 from api.store.database import tenancy
-from api.store.database.tables import AnsweredRow, ScreeningRow, UsedAssertionRow, UsedTokenRow
+from api.store.database.tables import (
+    AnsweredRow,
+    RevokedTokenRow,
+    ScreeningRow,
+    UsedAssertionRow,
+    UsedTokenRow,
+)
 from api.store.forms import links
 from api.store.idempotency import RESPONSE_RETENTION
 from api.store.keys import signing_keys
@@ -44,7 +50,7 @@ def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days
         now = datetime.now(UTC)
         is_expired = col(AnsweredRow.created_at) < now - RESPONSE_RETENTION
         session.execute(delete(AnsweredRow).where(is_expired))
-        for table in (UsedAssertionRow, UsedTokenRow):
+        for table in (UsedAssertionRow, UsedTokenRow, RevokedTokenRow):
             session.execute(delete(table).where(col(table.expires_at) < now))
         sessions.delete_ended_sessions(session)
         kept_forms.delete_old_forms(session)

@@ -31,6 +31,7 @@ _ENCRYPTED_COLUMNS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (tables.FormSettingsRow, ("content",)),
     (tables.KeptFormRow, ("content",)),
     (tables.BatchChunkRow, ("given", "note", "made")),
+    (tables.MappingRow, ("content",)),
     (tables.InvitationRow, ("totp",)),
     (tables.SignInRow, ("totp",)),
     (tables.DestinationRow, ("content",)),

@@ -4,21 +4,19 @@ Every entry of the ledger has a row in the database. An entry without a row mean
 is older than the ledger; a row without an entry, that the ledger is older or missing.
 """
 
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 from uuid import uuid4
 
 from sqlalchemy import select
 from sqlmodel import col
 
-from api.security.scopes import expand_scopes
 from api.store.accounts.organisations import OPERATOR_ACTOR, SERVICE_ACTOR, SYSTEM
-from api.store.batches import batches
 from api.store.database import tables, tenancy
 from api.store.database.tenancy import OrganisationSession
 from api.store.errors import NotFoundError
-from api.store.forms import links
-from api.store.patients import data_subject_rights, legal_holds, patient_lookup
+from api.store.keys import signing_keys
+from api.store.operations.withdrawal_acts import ACTS
 from api.store.store import Store
 from api.store.transaction import Transaction
 from api.store.withdrawal_ledger import (
@@ -126,9 +124,10 @@ def accept_database(store: Store) -> int:
 
 
 def end_all_access(store: Store) -> EndedAccess:
-    """End every session, invitation and open link of all organisations, and audit it."""
+    """End every session, invitation, open link and access token, and audit it."""
     total = EndedAccess(0, 0, 0)
     with store.write_all_organisations() as session:
+        _replace_signing_key(store, session)
         for organisation in session.execute(select(col(tables.OrganisationRow.id))).scalars():
             actor = OPERATOR_ACTOR._replace(organisation=organisation)
             work = store.join_transaction(session, actor)
@@ -144,6 +143,16 @@ def end_all_access(store: Store) -> EndedAccess:
             total = EndedAccess(*map(sum, zip(total, counts, strict=True)))
             work.audit("restore", "access", count=max(sum(counts), 1))
     return total
+
+
+def _replace_signing_key(store: Store, session: OrganisationSession) -> None:
+    """Sign with a new key: the one in the backup may have been replaced because it leaked."""
+    try:
+        algorithm = store.signing_keys.find_current_key().algorithm
+    except LookupError:  # none is trusted: the next start adds one
+        return
+    signing_keys.add_signing_key(session, store.key_ring, algorithm, at_once=True)
+    store.signing_keys.invalidate_cache()
 
 
 def _compare(store: Store, ledger: WithdrawalLedger) -> _Comparison:
@@ -190,8 +199,8 @@ def _apply(store: Store, ledger: WithdrawalLedger, entries: Sequence[Withdrawal]
                 continue
             work = _begin_work(store, session, entry.organisation)
             if work.organisation == entry.organisation:
-                _ACTS[entry.kind](work, entry.targets)
-                counts[entry.kind] = counts.get(entry.kind, 0) + len(entry.targets)
+                kind = ACTS[entry.kind](work, entry.targets) or entry.kind
+                counts[kind] = counts.get(kind, 0) + len(entry.targets)
                 work.audit("restore", entry.kind, count=len(entry.targets))
             work.insert(tables.WithdrawalRow, work.build_withdrawal_row(entry))
             applied_ids.append(entry.id)
@@ -206,100 +215,3 @@ def _begin_work(store: Store, session: OrganisationSession, organisation: str) -
         return store.join_transaction(session, OPERATOR_ACTOR._replace(organisation=organisation))
     except NotFoundError:
         return store.join_transaction(session, OPERATOR_ACTOR)
-
-
-def _delete(table: Any, *names: str) -> Callable[[Transaction, tuple[str, ...]], None]:
-    """Return an act that deletes rows; a target holds the values of these columns."""
-
-    def delete_rows(work: Transaction, targets: tuple[str, ...]) -> None:
-        for target in targets:
-            values = zip(names, target.split(" ", len(names) - 1), strict=True)
-            work.delete(table, *(getattr(table, name) == value for name, value in values))
-
-    return delete_rows
-
-
-def _update(
-    table: Any, build_values: Callable[[Transaction], dict[str, Any]], *conditions: Any
-) -> Callable[[Transaction, tuple[str, ...]], None]:
-    """Return an act that updates the rows of these ids."""
-
-    def update_rows(work: Transaction, targets: tuple[str, ...]) -> None:
-        work.update(table, build_values(work), table.id.in_(targets), *conditions)
-
-    return update_rows
-
-
-def _deactivate(table: Any) -> Callable[[Transaction, tuple[str, ...]], None]:
-    return _update(table, lambda _: {"active": False})
-
-
-def _narrow_scopes(table: Any) -> Callable[[Transaction, tuple[str, ...]], None]:
-    """Return an act that keeps only the scopes that a target names after its id."""
-
-    def narrow(work: Transaction, targets: tuple[str, ...]) -> None:
-        for row_id, *scopes in (target.split(" ") for target in targets):
-            row = work.find(table, table.id == row_id)
-            if row is not None:
-                left = [scope for scope in expand_scopes(row.scopes.split()) if scope in scopes]
-                work.update(table, {"scopes": " ".join(left)}, table.id == row_id)
-
-    return narrow
-
-
-def _remove_hosts(work: Transaction, targets: tuple[str, ...]) -> None:
-    table = tables.AllowedPlaceRow
-    for host, _, port in (target.partition(" ") for target in targets):
-        work.delete(table, col(table.host) == host, col(table.port) == int(port))
-
-
-def _deactivate_organisation(work: Transaction, _: tuple[str, ...]) -> None:
-    row = work.session.get_one(tables.OrganisationRow, work.organisation)
-    row.active = False
-    work.session.flush()
-
-
-def _require_second_approval(work: Transaction, _: tuple[str, ...]) -> None:
-    row = work.session.get_one(tables.OrganisationRow, work.organisation)
-    row.second_approval = True
-    work.session.flush()
-
-
-def _erase_screenings(work: Transaction, targets: tuple[str, ...]) -> None:
-    tenancy.lock_erasure(work.session, work.organisation)
-    query = work.select(tables.ScreeningRow.id, col(tables.ScreeningRow.replaces))
-    rows = work.session.execute(query.where(col(tables.ScreeningRow.id).in_(targets))).all()
-    ids = patient_lookup.sort_latest_first({row.id: row.replaces for row in rows})
-    data_subject_rights.erase_screenings(work, ids)
-
-
-_ACTS: dict[str, Callable[[Transaction, tuple[str, ...]], None]] = {
-    "ledger": lambda _work, _targets: None,
-    "organisation": _deactivate_organisation,
-    "second_approval": _require_second_approval,
-    "client": _deactivate(tables.ClientRow),
-    "client_scopes": _narrow_scopes(tables.ClientRow),
-    "secret": _delete(tables.ClientSecretRow, "id"),
-    "public_key": _delete(tables.ClientKeyRow, "client_id", "kid"),
-    "key_set": _delete(tables.ClientKeySetRow, "client_id"),
-    "api_key": _update(
-        tables.ApiKeyRow,
-        lambda work: {"revoked_at": work.now},
-        col(tables.ApiKeyRow.revoked_at).is_(None),
-    ),
-    "practitioner": _deactivate(tables.PractitionerRow),
-    "practitioner_scopes": _narrow_scopes(tables.PractitionerRow),
-    "issuer": _deactivate(tables.IssuerRow),
-    "destination": _deactivate(tables.DestinationRow),
-    "allowed_host": _remove_hosts,
-    "legal_hold": _update(
-        tables.LegalHoldRow,
-        lambda work: {"released_at": work.now},
-        col(tables.LegalHoldRow.released_at).is_(None),
-    ),
-    "erased_hold": lambda work, targets: legal_holds.delete_holds(work, list(targets)),
-    "screening": _erase_screenings,
-    "link": lambda work, targets: links.delete_links(work, list(targets)),
-    "batch": batches.delete_batches,
-}
-"""How each kind of withdrawal is done again,."""

@@ -52,21 +52,25 @@ def erase_patient(work: Transaction, patient: patient_lookup.PatientSelector) ->
         update={"links": len(link_rows), "batches": len(batch_ids)}
     )
     legal_holds.delete_holds(work, hold_ids)
-    _delete_requests(work, patient.reference)
+    request_ids = _delete_requests(work, patient.reference)
     work.withdraw("screening", *ids)
     work.withdraw("link", *(link.id for link, _ in link_rows))
     work.withdraw("batch", *batch_ids)
     work.withdraw("erased_hold", *hold_ids)
+    work.withdraw("approval", *request_ids)
     return counts
 
 
-def _delete_requests(work: Transaction, reference: str) -> None:
-    """Delete the requests for approval that name the patient."""
+def _delete_requests(work: Transaction, reference: str) -> list[str]:
+    """Delete the requests for approval that name the patient; return their ids."""
+    deleted_ids = []
     for row in work.list_rows(work.select(ApprovalRow)):
         request = json.loads(work.decrypt_column(row, "content"))
         numbers = (request.get(name, {}) for name in ("patient", "retired", "survivor"))
         if reference in {number.get("reference") for number in numbers}:
             work.delete(ApprovalRow, col(ApprovalRow.id) == row.id)
+            deleted_ids.append(row.id)
+    return deleted_ids
 
 
 def erase_batch(work: Transaction, batch_id: str) -> None:

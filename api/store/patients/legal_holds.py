@@ -1,24 +1,27 @@
 """Legal holds: block the erasure of a patient until they are released."""
 
 import json
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import or_
+from sqlalchemy import ColumnElement, or_
 from sqlmodel import col
 
 from api.store import idempotency
 from api.store.batches import batches
 from api.store.database import tenancy
-from api.store.database.tables import LegalHoldRow, ScreeningRow
+from api.store.database.tables import LegalHoldRow, LinkRow, ScreeningRow
 from api.store.errors import LegalHoldError, NotFoundError
+from api.store.forms import links
 from api.store.patients.patient_lookup import PatientSelector, build_patient_filter
-from api.store.screenings import events
+from api.store.screenings import events, screenings
 from api.store.transaction import Transaction
 from schemas.patients.rights import LegalHold
 from schemas.text import accept_stored_text
 
 PLACE_HOLD_ROUTE = "POST /v1/patients/holds"
+REASON_AFTER_RESTORE = "Placed again after a restore. The reason was stored after the backup."
 
 
 def place_hold(work: Transaction, patient: PatientSelector, reason: str) -> LegalHold:
@@ -26,23 +29,45 @@ def place_hold(work: Transaction, patient: PatientSelector, reason: str) -> Lega
     tenancy.lock_erasure(work.session, work.organisation)
     hold = LegalHold(id=str(uuid4()), placed_at=work.now, placed_by=work.actor.id, reason=reason)
     content = {"reference": patient.reference, "system": patient.system, "reason": reason}
-    row = {
-        "id": hold.id,
-        "placed_at": work.now,
-        "actor": work.actor.id,
-        **compute_indexes(work, content),
-    }
-    work.insert(LegalHoldRow, row, content=json.dumps(content).encode())
+    _insert_hold(work, hold.id, content)
+    systems = "one_system" if patient.system else "all_systems"
+    work.withdraw("placed_hold", " ".join((hold.id, systems, *_list_record_ids(work, patient))))
     return hold
+
+
+def place_hold_again(
+    work: Transaction, hold_id: str, record_ids: Collection[str], *, has_system: bool
+) -> bool:
+    """Place a hold that the restored database lacks; return whether it has any of these records.
+
+    The records are screenings and links. Where they name the patient by several numbers, each
+    number has a hold, whose id begins with that of the hold.
+    """
+    tenancy.lock_erasure(work.session, work.organisation)
+    named_patients = [
+        *(screenings.decrypt_patient(work, row) for row in _load(work, ScreeningRow, record_ids)),
+        *(links.decrypt_patient(work, row) for row in _load(work, LinkRow, record_ids)),
+    ]
+    patients = {
+        (patient.reference, patient.system if has_system else None) for patient in named_patients
+    }
+    for number, (reference, system) in enumerate(sorted(patients, key=str)):
+        content = {"reference": reference, "system": system, "reason": REASON_AFTER_RESTORE}
+        _insert_hold(work, f"{hold_id}.{number}" if number else hold_id, content)
+    return bool(patients)
 
 
 def release_hold(work: Transaction, hold_id: str) -> None:
     """End a legal hold. Raises NotFoundError."""
-    is_active = col(LegalHoldRow.released_at).is_(None)
-    values = {"released_at": work.now}
-    if not work.update(LegalHoldRow, values, col(LegalHoldRow.id) == hold_id, is_active):
+    if not release_holds(work, [hold_id]):
         raise NotFoundError
     work.withdraw("legal_hold", hold_id)
+
+
+def release_holds(work: Transaction, ids: Collection[str]) -> int:
+    """End the legal holds of these ids that are in force; return their number."""
+    is_active = col(LegalHoldRow.released_at).is_(None)
+    return work.update(LegalHoldRow, {"released_at": work.now}, _match_ids(ids), is_active)
 
 
 @accept_stored_text()
@@ -90,7 +115,7 @@ def delete_holds(work: Transaction, ids: list[str]) -> None:
     """Delete legal holds and the stored responses that repeat their reasons."""
     if not ids:
         return
-    work.delete(LegalHoldRow, col(LegalHoldRow.id).in_(ids))
+    work.delete(LegalHoldRow, _match_ids(ids))
     idempotency.delete_responses(
         work, PLACE_HOLD_ROUTE, lambda body: json.loads(body).get("id") in ids
     )
@@ -108,6 +133,33 @@ def require_no_held_patient(work: Transaction, ids: list[str]) -> None:
     }
     if batches.has_any_patient(work, ids, hashes):
         raise LegalHoldError
+
+
+def _insert_hold(work: Transaction, hold_id: str, content: dict[str, str | None]) -> None:
+    row = {"id": hold_id, "placed_at": work.now, "actor": work.actor.id}
+    row |= compute_indexes(work, content)
+    work.insert(LegalHoldRow, row, content=json.dumps(content).encode())
+
+
+def _list_record_ids(work: Transaction, patient: PatientSelector) -> list[str]:
+    """Return the ids of the patient's screenings and links."""
+    return [
+        record_id
+        for table in (ScreeningRow, LinkRow)
+        for record_id in work.list_rows(
+            work.select(table.id).where(*build_patient_filter(work, table, patient))
+        )
+    ]
+
+
+def _load(work: Transaction, table: Any, ids: Collection[str]) -> Sequence[Any]:
+    return work.list_rows(work.select(table).where(col(table.id).in_(ids)))
+
+
+def _match_ids(ids: Collection[str]) -> ColumnElement[bool]:
+    """Return the condition for these holds and those placed again for their further numbers."""
+    column = col(LegalHoldRow.id)
+    return or_(column.in_(ids), *(column.startswith(f"{hold_id}.") for hold_id in ids))
 
 
 def _load_holds(work: Transaction, patient: PatientSelector | None) -> list[LegalHoldRow]:

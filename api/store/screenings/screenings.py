@@ -15,7 +15,8 @@ from uuid import uuid4
 from sqlalchemy.exc import IntegrityError
 
 from api.store.database.tables import EnteredInErrorRow, ScreeningRow
-from api.store.deliveries import follow_ups
+from api.store.deliveries import follow_ups, subscriptions
+from api.store.deliveries.subscriptions import StoredEvent
 from api.store.errors import ConflictError, NotFoundError
 from api.store.keys.field_encryption import DataKey, DecryptionError
 from api.store.screenings import acknowledgements, events
@@ -97,7 +98,12 @@ def insert_sealed_screening(work: Transaction, sealed_screening: SealedScreening
         raise ConflictError(
             "The screening has already been amended, its id is taken, or it was erased."
         ) from None
-    work.stored_statuses.append(sealed_screening.screening.assessment.status)
+    screening = sealed_screening.screening
+    work.stored_statuses.append(screening.assessment.status)
+    if screening.replaces is None:
+        has_red_flags = bool(screening.assessment.safety.flags)
+        event = StoredEvent(screening.id, screening.patient, has_red_flags)
+        subscriptions.notify_subscribers(work, event)
 
 
 def build_screening(
@@ -186,6 +192,7 @@ def mark_entered_in_error(work: Transaction, screening: Screening, reason: str) 
             raise NotFoundError from None
         raise
     follow_ups.enqueue_withdrawals(work, screening.id, screening.replaced_by)
+    work.withdraw("entered_in_error", screening.id)
     return EnteredInError(at=work.now, by=work.actor.id, reason=reason)
 
 

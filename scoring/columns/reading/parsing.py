@@ -11,6 +11,7 @@ from typing import NamedTuple
 import polars as pl
 
 from schemas.batches.batch import (
+    ANSWERED_ON,
     LIST_SEPARATOR,
     NONE_OF_THESE,
     PASSTHROUGH_COLUMNS,
@@ -42,6 +43,7 @@ _INVALID, _CELL, _NUMBER, _ONE, _LIST, _MASK = "bad.", "cell.", "number.", "one.
 _ROW = "row.place"
 _NONE_BIT = 1 << 63
 _OPTION_BITS = _NONE_BIT - 1
+_ISO_DAY = r"^\d{4}-\d{2}-\d{2}$"
 _FORBIDDEN_TEXT_CODE = "forbidden_character"
 _FORBIDDEN_TEXT = "must not contain control characters, bidirectional overrides or non-characters"
 _TRUE, _FALSE = ("true", "yes", "1"), ("false", "no", "0")
@@ -75,6 +77,7 @@ def parse_intakes(
         columns = columns.with_columns(_parse(tidied, retried).drop(_ROW))
     new_faults = [_list_faults(columns, question, kinds[question.id]) for question in questions]
     text_faults = [_list_text_faults(columns, name) for name in _list_passthrough(columns)]
+    text_faults.append(_list_day_faults(frame))
     known_faults = FAULT_SCHEMA.to_frame() if faults is None else faults
     all_faults = pl.concat([known_faults, *text_faults, *new_faults])
     all_faults = _add_lines(all_faults.sort("row", maintain_order=True), lines)
@@ -306,6 +309,18 @@ def _read_words(
 
 def _list_text_faults(columns: pl.DataFrame, name: str) -> pl.DataFrame:
     return _build_faults(columns, name, _FORBIDDEN_TEXT_CODE, _FORBIDDEN_TEXT)
+
+
+def _list_day_faults(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows whose day of the answers is no date, or is not written as one."""
+    if ANSWERED_ON not in frame.columns:
+        return FAULT_SCHEMA.to_frame()
+    cells = frame[ANSWERED_ON].cast(pl.String)
+    days = cells.str.to_date("%Y-%m-%d", strict=False)
+    is_day = cells.str.contains(_ISO_DAY) & days.is_not_null()
+    is_invalid = ((cells != "") & ~is_day).fill_null(value=False)
+    columns = is_invalid.alias(_INVALID + ANSWERED_ON).to_frame()
+    return _build_faults(columns, ANSWERED_ON, "invalid_date", "must be a date as YYYY-MM-DD")
 
 
 def _list_faults(columns: pl.DataFrame, question: Question, kind: pl.DataType) -> pl.DataFrame:

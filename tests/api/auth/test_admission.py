@@ -1,11 +1,9 @@
 """Quotas: an organisation's own, policy_part in every answer, raised by the operator alone."""
 
-import json
-from pathlib import Path
-
 import pytest
 from support.builders import Clinic, do, request
 from support.callers import bearing, calling, replace_service
+from support.contract_document import EXPANDED
 
 from api.auth import admission
 from api.auth.admission import MeteredRenderer, hold_upload
@@ -161,10 +159,9 @@ def test_every_limit_has_a_bucket_of_its_own():
 
 
 def test_the_document_names_the_headers_where_a_caller_is_authenticated():
-    document = json.loads((Path(__file__).parents[3] / "openapi" / "openapi.json").read_text())
-    operations = [op for methods in document["paths"].values() for op in methods.values()]
+    operations = [op for methods in EXPANDED["paths"].values() for op in methods.values()]
     names = {"RateLimit", "RateLimit-Policy"}
-    assert names <= document["components"]["headers"].keys()
+    assert names <= EXPANDED["components"]["headers"].keys()
     for operation in operations:
         for status, response in operation["responses"].items():
             is_expected = bool(operation["security"]) and (status < "400" or status == "429")

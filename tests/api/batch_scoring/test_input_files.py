@@ -183,6 +183,23 @@ def test_a_folder_is_read_whole_and_each_row_says_its_file(tmp_path):
     ]
 
 
+def test_the_folders_of_a_data_set_name_columns_of_the_results(tmp_path):
+    folder = tmp_path / "data"
+    for part in ("year=2024/site=St.%20Mary", "year=2025/site=__HIVE_DEFAULT_PARTITION__"):
+        (folder / part).mkdir(parents=True)
+        ROWS.write_parquet(folder / part / "part.parquet")
+    out, page = tmp_path / "out.parquet", tmp_path / "cohort.html"
+    nociscreen(folder, "-o", out, "--report", page)
+    assert pl.read_parquet(out).select("year", "site").rows() == [
+        *[("2024", "St. Mary")] * 2,
+        *[("2025", None)] * 2,
+    ]
+    assert "by year" in page.read_text(encoding="utf-8")
+    (folder / "year=2024").rename(folder / "status=2024")
+    refusal = nociscreen(folder, "-o", out)
+    assert (refusal.exit_code, "'status'" in refusal.stderr) == (2, True)
+
+
 @pytest.mark.parametrize("suffix", ["xlsx", "ods", "sav", "feather", "json", "zip"])
 def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path, suffix):
     source, damaged = tmp_path / f"in.{suffix}", tmp_path / f"cut.{suffix}"

@@ -65,7 +65,7 @@ class TestSend:
     @pytest.mark.parametrize(
         ("kind", "outcome"),
         [
-            ("application/json", (415, "unsupported_media_type")),
+            ("application/json", (422, "unusable_file")),
             ("text/csv; charset=ebcdic", (415, "unsupported_media_type")),
             ("text/csv; charset=latin-1", (202, None)),
             ("application/x-ndjson", (202, None)),

@@ -10,11 +10,14 @@ import time_machine
 from starlette.testclient import TestClient
 from support.browser.practitioners import open_browser
 from support.builders import add, build_store_settings, do, request
-from support.callers import audited, bearing, last_act
+from support.callers import audited, bearing, last_act, replace_service
+from support.interop.ehr_stand_in import running_ehr
 from support.interop.fhir_validators import needs_node, validate_resources
-from support.interop.hospital_issuers import Hospital, Signer
+from support.interop.hospital_issuers import Hospital, Signer, allow_host
 
+from api.auth.ehr_client import EhrClient
 from api.main import create_app
+from api.outbound.bulkhead import Bulkhead
 from api.security.claims import CLOCK_SKEW_SECONDS
 from api.store.accounts import issuers
 from api.store.operations import housekeeping
@@ -220,12 +223,35 @@ class TestThePatient:
         assert first.id in fetch_cards(kept_service, ehr)[0]["links"][0]["url"]
 
     @pytest.mark.parametrize("prefetch", [None, {}, {"patient": None}])
-    def test_must_be_prefetched(self, kept_service, ehr, prefetch):
-        response = call_service(kept_service, ehr, build_hook(prefetch=prefetch))
+    @pytest.mark.parametrize("missing", ["fhirServer", "fhirAuthorization"])
+    def test_must_be_prefetched_or_readable(self, kept_service, ehr, prefetch, missing):
+        hook = build_hook(prefetch=prefetch) | {missing: None}
+        response = call_service(kept_service, ehr, hook)
         assert (response.status_code, response.json()["type"]) == (
             412,
             "/problems/prefetch_missing",
         )
+        assert f"`{missing}`" in response.json()["detail"]
+
+    def test_is_read_at_an_allowed_host_with_the_token_of_the_call(
+        self, kept_service, kept_clinic, store, ehr
+    ):
+        screening = add(store, kept_clinic, "N-1", system=SYSTEM)
+        with running_ehr() as chart:
+            replace_service(kept_service, ehr_client=EhrClient(store, Bulkhead()))
+            authorization = {"access_token": "an-access-token"}
+            members = {"fhirServer": chart.fhir_url, "fhirAuthorization": authorization}
+            hook = build_hook(prefetch=None, **members)
+            refusals = [call_service(kept_service, ehr, hook)]
+            allow_host(store, kept_clinic, chart.host_port)
+            assert screening.id in fetch_cards(kept_service, ehr, **members, prefetch=None)[0][
+                "links"][0]["url"]  # fmt: skip
+            members["fhirAuthorization"] = {"access_token": "another"}
+            refusals.append(call_service(kept_service, ehr, hook | members))
+        assert [response.status_code for response in refusals] == [412, 412]
+        kept_service.services.denied_requests.flush()
+        reasons = [row.kind for row in audited(kept_service, kept_clinic) if row.action == "refuse"]
+        assert reasons == ["patient_not_allowed", "patient_refused"]
 
     @pytest.mark.parametrize(
         "patient",
@@ -379,6 +405,18 @@ class TestBrowsers:
             )
         )
         yield TestClient(app)
+        app.services.renderer.close()
+        app.services.store.close()
+
+    def test_may_discover_without_a_token_where_the_operator_chose_so(
+        self, tmp_path, kept_anonymous
+    ):
+        assert kept_anonymous.get("/cds-services").status_code == 401
+        app = create_app(build_store_settings(tmp_path, cds_hooks_public_discovery=True))
+        response = TestClient(app).get("/cds-services")
+        assert [row["hook"] for row in response.json()["services"]] == ["patient-view"] * 2
+        wrong_token = {"Authorization": "Bearer x"}
+        assert TestClient(app).get("/cds-services", headers=wrong_token).status_code == 401
         app.services.renderer.close()
         app.services.store.close()
 

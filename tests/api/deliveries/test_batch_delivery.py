@@ -19,6 +19,7 @@ from support.servers.processes import serving
 
 from api.deliveries.compose_request import ComposeContext
 from api.deliveries.sender import DeliverySender
+from api.deliveries.sender_threads import send_due_deliveries
 from api.fhir.elements import CanonicalUrls
 from api.main import create_app
 from api.security.tokens.access_tokens import AccessTokens
@@ -82,7 +83,7 @@ def test_a_file_becomes_messages_with_their_reports(service, store_settings, sto
         compose_context = ComposeContext(
             load_catalogue(), service.services.renderer, CanonicalUrls("https://nociscreen.example")
         )
-        assert DeliverySender(store, store_settings, compose_context).send_all() == 2
+        assert send_due_deliveries(DeliverySender(store, store_settings, compose_context), 4) == 2
         path = f"/v1/deliveries?destination={destination_id}"
         deliveries = client.get(path).json()["deliveries"]
     assert list_references(messages) == ["MRN-1", "MRN-2"]

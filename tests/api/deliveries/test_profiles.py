@@ -9,6 +9,7 @@ from support.builders import do, tampering_connection
 from api.deliveries.preview import check_destination, compose_for_preview, require_accepted
 from api.deliveries.profiles import apply_options, load_profiles
 from api.deliveries.screening_snapshot import load_screening_snapshot
+from api.deliveries.sender_threads import send_due_deliveries
 from api.outbound.allowlist import AllowedHost, HostPort
 from api.problems import Problem
 from api.store.deliveries.destinations import DestinationSecrets
@@ -129,7 +130,7 @@ def test_a_delivery_of_a_profile_that_was_removed_is_parked(send, sender, find_d
     delivery, _, _ = send(HostPort("127.0.0.1", 1))
     with tampering_connection(store) as connection:
         connection.exec_driver_sql("UPDATE destination SET profile = 'gone'")
-    assert sender.send_all() == 0
+    assert send_due_deliveries(sender, 4) == 0
     parked = find_delivery(delivery)
     assert (parked.state, parked.reason) == ("parked", "incompatible_with_destination")
-    assert sender.send_all() == 0
+    assert send_due_deliveries(sender, 4) == 0

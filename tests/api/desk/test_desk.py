@@ -21,7 +21,7 @@ from support.callers import audited, replace_service
 
 from api.http.rate_limit import RateLimiter
 from api.store.accounts import letterheads
-from api.store.forms import form_settings, links
+from api.store.forms import form_settings, links, open_links
 from api.store.screenings import screenings
 from schemas.organisations.form_settings import FormSettings
 from scoring.catalogue import load_catalogue
@@ -45,6 +45,7 @@ FORMS = [
     "/desk/screenings/{screening}/entered-in-error",
     "/desk/screenings/{screening}/answers",
     "/desk/links/{link}/revoke",
+    "/desk/links/{link}/addresses",
 ]
 ANSWER_FIELDS = {"q0": "44", "q1": "60"}
 
@@ -532,6 +533,16 @@ class TestLinks:
         submit_form(desk, "/desk/links", f"/desk/links/{link}/revoke")
         assert do(store, kept_clinic, links.find_link, link).state == "revoked"
         assert desk.get(f"/intake/{secret}").status_code == 404
+
+    def test_get_a_new_address_until_they_are_opened(self, store, kept_clinic, desk):
+        link, secret = create_link(store, kept_clinic)
+        path = f"/desk/links/{link}/addresses"
+        page = submit_form(desk, "/desk/links", path).text
+        new_secret = re.search(r"/intake/([\w-]+)", page)[1]
+        assert open_links.find_open_link(store, secret) is None
+        assert open_links.find_open_link(store, new_secret).id == link
+        do(store, kept_clinic, open_links.bind_holder, link, "browser")
+        assert submit_form(desk, "/desk/links", path).status_code == 409
 
     @pytest.mark.parametrize(
         ("changes", "faulty"),

@@ -5,6 +5,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from copy import deepcopy
+from importlib.metadata import version
 
 import pytest
 from support.builders import FHIR, fhir_response, request
@@ -24,7 +25,9 @@ from scoring.translations import translate_rulebook
 HERE = "/fhir/QuestionnaireResponse"
 DIAGNOSES = ("icd", "snomed", "sct", "2.16.840.1.113883.6.90", "2.16.840.1.113883.6.96",
              "condition", "mondo", "orpha", "omim", "icpc", "read-code")  # fmt: skip
-RESULTS = ("Observation", "RiskAssessment", "Provenance", "DocumentReference", "Composition")
+RESULTS = ("Observation", "RiskAssessment", "DiagnosticReport", "Provenance", "DocumentReference",
+           "Composition")  # fmt: skip
+DEVICE = f"nociscreen-{version('nociscreen')}"
 
 
 def examples() -> list[str]:
@@ -51,7 +54,7 @@ def resources(caller) -> list[dict]:
 def _collect_resources(caller) -> Iterator[dict]:
     open_ones = [
         "metadata", "Questionnaire", "OperationDefinition/QuestionnaireResponse-score",
-        "CodeSystem", "ValueSet",
+        "CodeSystem", "ValueSet", f"Device/{DEVICE}",
     ]  # fmt: skip
     for path in open_ones:
         yield caller.get(f"/fhir/{path}").json()
@@ -159,7 +162,8 @@ class TestNoDiagnosis:
         kinds = {element["resourceType"] for resource in resources for element in within(resource)
                  if "resourceType" in element}  # fmt: skip
         assert {"Observation", "RiskAssessment", "DocumentReference", "Bundle"} <= kinds
-        assert not kinds & {"Condition", "ClinicalImpression", "DiagnosticReport", "Flag"}
+        assert not kinds & {"Condition", "ClinicalImpression", "Flag"}
+        assert [it for it in within(resources) if "conclusionCode" in it] == []
         systems = {
             element["system"] for resource in resources for element in within(resource)
             if "code" in element and isinstance(element.get("system"), str)
@@ -189,8 +193,8 @@ class TestNoDiagnosis:
             "http://ihe.net/fhir/ihe.formatcode.fhir/CodeSystem/formatcode",
             *(f"http://terminology.hl7.org/CodeSystem/{name}" for name in (
                 "audit-event-type", "data-absent-reason", "observation-category",
-                "provenance-participant-type", "restful-security-service", "v3-Confidentiality",
-                "v3-DataOperation",
+                "provenance-participant-type", "restful-security-service", "v2-0074",
+                "v3-Confidentiality", "v3-DataOperation",
             )),
         }  # fmt: skip
 
@@ -339,10 +343,12 @@ def list_capabilities(statement: dict, part: str, key: str) -> list[tuple[str, s
     ]
 
 
-def interact(caller, kind: str, interaction: str, screening_id: str):
+def interact(  # noqa: PLR0911 - one for each interaction
+    caller, kind: str, interaction: str, screening_id: str
+):
     """Use the interaction once and return the response."""
     names = {"Questionnaire": "phq4", "OperationDefinition": "QuestionnaireResponse-score",
-             "CodeSystem": "phq4-band", "ValueSet": "phq4-band"}  # fmt: skip
+             "CodeSystem": "phq4-band", "ValueSet": "phq4-band", "Device": DEVICE}  # fmt: skip
     one = f"/fhir/{kind}/{names.get(kind, screening_id)}"
     match interaction:
         case "read" | "history-instance":
@@ -353,6 +359,11 @@ def interact(caller, kind: str, interaction: str, screening_id: str):
             return caller.get(f"/fhir/{kind}")
         case "create":
             return caller.post(f"/fhir/{kind}", json=fhir_response())
+        case "patch":
+            created = caller.post(f"/fhir/{kind}", json=fhir_response()).json()
+            headers = {"If-Match": 'W/"1"', "Content-Type": "application/json-patch+json"}
+            content = '[{"op": "add", "path": "/language", "value": "de"}]'
+            return caller.patch(f"/fhir/{kind}/{created['id']}", content=content, headers=headers)
         case "update":
             created = caller.post(f"/fhir/{kind}", json=fhir_response()).json()
             where = f"/fhir/{kind}/{created['id']}"
@@ -382,7 +393,7 @@ class TestCapabilities:
     @pytest.fixture
     def claims(self, caller):
         statement = caller.get("/fhir/metadata").json()
-        assert len(statement["rest"][0]["resource"]) == 12
+        assert len(statement["rest"][0]["resource"]) == 14
         return statement
 
     @pytest.fixture
@@ -395,13 +406,13 @@ class TestCapabilities:
             (kind, interaction): interact(caller, kind, interaction, screening_id)
             for kind, interaction in declared
         }
-        assert len(answers) == 25
+        assert len(answers) == 29
         assert {declared: answer.status_code for declared, answer in answers.items()} == {
             (kind, interaction): 201 if interaction == "create" else 200
             for kind, interaction in declared
         }
         searches = [answer for (_, name), answer in answers.items() if name == "search-type"]
-        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 9
+        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 10
 
     def test_search_parameters(self, caller, claims, screening_id):
         values = {"url": f"{FHIR}/Questionnaire/phq4", "version": "1.0.0", "status": "active",
@@ -415,7 +426,7 @@ class TestCapabilities:
             for kind, name in list_capabilities(claims, "searchParam", "name")
             if name not in PARAMETERS.get(kind, ())  # which have a test of their own
         ]
-        assert len(declared) == 24
+        assert len(declared) == 27
         some = {(kind, name): values[name] for kind, name in declared}
         some["Questionnaire", "_id"] = "phq4"
         for kind in ("CodeSystem", "ValueSet"):
@@ -431,18 +442,34 @@ class TestCapabilities:
         assert {bundle["type"] for bundle in empty_bundles.values()} == {"searchset"}
 
     def test_operations(self, caller, claims, screening_id):
+        subject = {"name": "subject", "valueReference": {"reference": "Patient/p1"}}
+        body = {"resourceType": "Parameters", "parameter": [subject]}
         statuses = {
             (kind, operation): caller.request(
                 "get" if operation == "document" else "post",
-                f"/fhir/{kind}/{screening_id}/${operation}",
+                f"/fhir/{kind}/{'phq4' if kind == 'Questionnaire' else screening_id}/${operation}",
+                json=body if operation == "populate" else None,
             ).status_code
             for kind, operation in list_capabilities(claims, "operation", "name")
         }
         assert statuses == {
+            ("Questionnaire", "populate"): 200,
             ("QuestionnaireResponse", "score"): 200,
             ("QuestionnaireResponse", "extract"): 200,
             ("Composition", "document"): 200,
         }
+
+    def test_a_score_is_read_by_get_too(self, caller, screening_id):
+        here = f"{HERE}/{screening_id}/$score"
+        assert caller.get(here).json() == caller.post(here).json()
+
+    def test_the_device_of_a_result_is_served(self, caller, screening_id):
+        device = caller.get(f"/fhir/Device/{DEVICE}").json()
+        observation = caller.get(f"/fhir/Observation/{screening_id}").json()
+        assert device["identifier"] == [observation["device"]["identifier"]]
+        rulebook, sha256 = observation["method"]["text"].split(", SHA-256 ")
+        assert {"type": {"text": f"SHA-256 of {rulebook}"}, "value": sha256} in device["version"]
+        assert caller.get("/fhir/Device/nociscreen-0").status_code == 404
 
     def test_the_score_operation_is_defined_at_its_url(self, caller, claims):
         defined = [operation["definition"] for capability in claims["rest"][0]["resource"]
@@ -452,10 +479,19 @@ class TestCapabilities:
         assert (definition["url"], definition["code"]) == (own, "score")
         assert caller.get("/fhir/OperationDefinition/another").status_code == 404
 
-    def test_conditional_create_and_no_update_that_creates(self, claims):
+    def test_interactions_of_the_whole_system(self, caller, claims):
+        (rest,) = claims["rest"]
+        assert [it["code"] for it in rest["interaction"]] == ["batch", "transaction"]
+        for kind in ("batch", "transaction"):
+            answer = caller.post("/fhir", json={"resourceType": "Bundle", "type": kind})
+            assert (answer.status_code, answer.json()["type"]) == (200, f"{kind}-response")
+
+    def test_conditional_writes_and_no_update_that_creates(self, claims):
         (responses,) = (capability for capability in claims["rest"][0]["resource"]
                         if capability["type"] == "QuestionnaireResponse")  # fmt: skip
         assert (responses["conditionalCreate"], responses["updateCreate"]) == (True, False)
+        assert responses["conditionalUpdate"] is True  # tests/api/fhir/routes/test_conditional_*
+        assert claims["patchFormat"] == ["application/json-patch+json"]
 
     def test_formats(self, caller, claims):
         for media_type in claims["format"]:
@@ -612,7 +648,7 @@ class TestErrors:
         large = {"Content-Length": str(10**9), "Content-Type": "application/json"}
         for answer, status, code in [
             (anonymous.get(HERE), 401, "login"),
-            (anonymous.get("/fhir"), 404, "not-supported"),
+            (anonymous.get("/fhir"), 405, "not-supported"),
             (caller.get("/fhir/Patient/1"), 404, "not-supported"),
             (caller.delete(HERE), 405, "not-supported"),
             (caller.post(HERE, content=b"{}", headers=large), 413, "too-long"),

@@ -10,7 +10,12 @@ import pytest
 from support.batch_files import complete_batch, rows
 from support.callers import calling
 
-from api.http.content_negotiation import negotiate_language, negotiate_media_type
+from api.http.content_negotiation import (
+    negotiate_language,
+    negotiate_media_type,
+    require_media_type,
+)
+from api.problems import Problem
 
 A, B = "a", "b"
 CASES = [
@@ -129,6 +134,16 @@ def test_an_alias_names_an_offered_media_type_and_refuses_it():
     assert (
         negotiate_media_type("application/xhtml+xml;q=0, */*;q=0.1", offered[1:], aliases) is None
     )
+
+
+def test_a_client_that_accepts_problems_alone_gets_the_first_type():
+    offered = ["application/pdf", "text/html"]
+    assert require_media_type("application/problem+json", offered) == "application/pdf"
+    assert require_media_type("text/html, application/problem+json", offered) == "text/html"
+    for accept in ("application/json", "application/problem+json;q=0"):
+        with pytest.raises(Problem) as refusal:
+            require_media_type(accept, offered)
+        assert refusal.value.code == "not_acceptable"
 
 
 @pytest.mark.parametrize(

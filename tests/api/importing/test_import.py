@@ -1,14 +1,25 @@
 """Importing exports of other tools: every column has a use, every problem a line."""
 
+import json
+import zipfile
+from datetime import date
 from pathlib import Path
 
+import polars as pl
 import pytest
 from support.builders import build_store_settings, clinic, do
 from support.servers import processes
+from typer.testing import CliRunner
 
+from api.batch_scoring.file_formats import UnusableInputError
+from api.batch_scoring.input_files import ReadOptions, add_file_options
 from api.batch_scoring.mapping.cell_parser import UNANSWERED, CellError, parse_answer
 from api.batch_scoring.mapping.mapping_file import MappingError, QuestionMap, load_mapping
-from api.importing.csv_reader import ImportReader
+from api.cli import main
+from api.cli.batch_reading import build_import_reading
+from api.fhir.elements import CanonicalUrls
+from api.fhir.questionnaire_catalogue import list_questionnaire_forms
+from api.importing.import_reader import ImportReader
 from api.importing.samples import list_sample_mappings
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings, search
@@ -25,7 +36,7 @@ SAMPLES = sorted(list_sample_mappings())
 
 def reading(file: Path, mapping: Path) -> ImportReader:
     import_mapping, loaded = load_mapping(mapping, load_catalogue())
-    return ImportReader(file, import_mapping, loaded)
+    return ImportReader(str(file), loaded, add_file_options(ReadOptions(), import_mapping))
 
 
 def sample(tool: str) -> ImportReader:
@@ -172,11 +183,10 @@ class TestARow:
         rows = list(reader.read_rows())
         troubles = [problem for row in rows for problem in row.problems]
         assert [(problem.line, problem.column) for problem in troubles] == [
-            (3, "id"), (4, "nervous"), (5, "nervous"), (6, ""),
+            (3, "id"), (4, "nervous"), (5, "nervous"), (6, None),
         ]  # fmt: skip
         assert not any(
-            "canary" in problem.expected_value or "9" in problem.expected_value
-            for problem in troubles
+            "canary" in problem.message or "9" in problem.expected for problem in troubles
         )
         assert [row.intake is not None for row in rows] == [True, False, False, False, False, True]
         assert [(column.filled_cells, column.faulty) for column in reader.list_column_uses()] == [
@@ -201,8 +211,8 @@ class TestARow:
         assert rows[0].intake.answered_on.isoformat() == "2026-11-20"
         assert [problem.column for problem in rows[1].problems] == ["day"]
         assert rows[2].intake.answered_on is None
-        assert [problem.expected_value for problem in rows[3].problems] == [
-            "a date from 1900-01-01 to today"
+        assert [problem.expected for problem in rows[3].problems] == [
+            "must be a date from 1900-01-01 to today"
         ]
 
 
@@ -243,21 +253,21 @@ class TestAMapping:
     @pytest.mark.parametrize(
         ("text", "message"),
         [
-            ("id,nervous,extra\nP-1,1,2\n", "column 3 is not in the mapping"),
-            ("id\nP-1\n", "column `nervous` is not in the file"),
-            ("id,nervous,nervous\nP-1,1,1\n", "column `nervous` occurs twice"),
-            ("", "is not in the file"),
-            ('id,nervous\n"P-1,1\n', "not CSV"),
+            ("id,nervous,extra\nP-1,1,2\n", "column 'extra' is not in the mapping"),
+            ("id\nP-1\n", "column 'nervous' is not in the file"),
+            ("id,nervous,nervous\nP-1,1,1\n", "column 'nervous' occurs twice"),
+            ("", "the header is missing"),
+            ('id,nervous\n"P-1,1\n', "a quotation mark is never closed"),
         ],
         ids=str,
     )
     def test_that_does_not_go_with_the_file_says_which_column(self, tmp_path, text, message):
-        with pytest.raises(MappingError, match=message):
+        with pytest.raises(UnusableInputError, match=message):
             list(reading(a_file(tmp_path, text), mapped(tmp_path, NERVOUS)).read_rows())
 
     def test_repeats_nothing_of_a_row_that_stands_where_a_header_should(self, tmp_path):
         file = a_file(tmp_path, "MRN-0042,Jane Doe,Jane Doe\n")
-        with pytest.raises(MappingError) as refusal:
+        with pytest.raises(UnusableInputError) as refusal:
             list(reading(file, mapped(tmp_path, NERVOUS)).read_rows())
         assert [f"column {place} is not in" in str(refusal.value) for place in (1, 2, 3)] == [
             True
@@ -267,8 +277,9 @@ class TestAMapping:
 
     def test_in_another_encoding_is_said(self, tmp_path):
         file = a_file(tmp_path, "id,nervous\nP-ä,1\n", "cp1252")
-        with pytest.raises(MappingError, match="not in utf-8"):
-            list(reading(file, mapped(tmp_path, NERVOUS)).read_rows())
+        guess = reading(file, mapped(tmp_path, NERVOUS))
+        assert [row.intake.patient.reference for row in guess.read_rows()] == ["P-ä"]
+        assert [*guess.notes] == ["read as cp1252; --encoding names another one"]
         mapping_file = mapped(tmp_path, 'encoding = "cp1252"\n' + NERVOUS)
         assert [
             row.intake.patient.reference for row in reading(file, mapping_file).read_rows()
@@ -330,7 +341,7 @@ class TestTheCommandAlone:
         outcome = processes.run(build_store_settings(tmp_path), "import", file, "--mapping",
                            mapped(tmp_path, NERVOUS), "--dry-run")  # fmt: skip
         assert outcome.returncode == 1
-        assert "line 2, column 'nervous'" in outcome.stdout
+        assert "line 2: nervous: must be" in outcome.stdout
         assert "canary" not in outcome.stdout + outcome.stderr
 
     def test_needs_an_organisation_or_a_dry_run(self, tmp_path):
@@ -349,3 +360,80 @@ class TestTheCommandAlone:
         outcome = processes.run(build_store_settings(tmp_path), "import-sample", "fax")
         assert outcome.returncode == 2
         assert "redcap" in outcome.stderr
+
+
+def write_workbook(folder: Path) -> tuple:
+    cells = pl.read_csv(HERE / "redcap.csv", infer_schema=False)
+    cells.write_excel(folder / "in.xlsx")
+    return (folder / "in.xlsx", "--map", list_sample_mappings()["redcap"])
+
+
+def write_archive(folder: Path) -> tuple:
+    with zipfile.ZipFile(folder / "in.zip", "w") as archive:
+        archive.write(HERE / "redcap.csv", "export/redcap.csv")
+    return (folder / "in.zip", "--map", list_sample_mappings()["redcap"])
+
+
+def write_array(folder: Path) -> tuple:
+    rows = [
+        {"row_id": name, "patient_reference": name, "answered_on": "2026-01-05", **answers}
+        for name, answers in (
+            ("a", {"age_years": 44}),
+            ("b", {"rf_general": ["fever_or_rigors"]}),
+            ("c", {"fatigue": True}),
+            ("d", {}),
+        )
+    ]
+    (folder / "in.json").write_text(json.dumps([*rows, rows[0]]), encoding="utf-8")
+    return (folder / "in.json",)
+
+
+def write_bulk_export(folder: Path) -> tuple:
+    """Write what a server exports: one line for each response."""
+    catalogue = load_catalogue()
+    forms = list_questionnaire_forms(catalogue, CanonicalUrls("https://clinic.example"))
+    form = next(it for it in forms if it.loaded.name == catalogue.find_active("nociplastic").name)
+    lines = [
+        {
+            "resourceType": "QuestionnaireResponse",
+            "id": f"r{number}",
+            "status": "completed",
+            "questionnaire": form.canonical,
+            "authored": "2026-01-05",
+            "subject": {"identifier": {"value": f"P-{number}"}},
+            "item": [{"linkId": "age_years", "answer": [{"valueInteger": 40 + number}]}],
+        }
+        for number in range(3)
+    ]
+    (folder / "in.ndjson").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return (folder / "in.ndjson",)
+
+
+@pytest.mark.parametrize(
+    ("write_file", "counts"),
+    [
+        (write_workbook, "3 valid, 0 duplicate, 0 invalid"),
+        (write_archive, "3 valid, 0 duplicate, 0 invalid"),
+        (write_array, "3 valid, 1 duplicate, 0 invalid, 1 empty"),
+        (write_bulk_export, "3 valid, 0 duplicate, 0 invalid"),
+    ],
+)
+def test_every_file_that_a_batch_reads_is_imported(tmp_path, write_file, counts):
+    outcome = CliRunner().invoke(main, ["import", *map(str, write_file(tmp_path)), "--dry-run"])
+    assert (outcome.exit_code, counts in outcome.stdout) == (0, True), outcome.output
+
+
+def test_the_day_and_patient_of_a_response_are_imported(tmp_path):
+    file, *_ = write_bulk_export(tmp_path)
+    loaded, options = build_import_reading("nociplastic", None, ReadOptions())
+    intakes = [row.intake for row in ImportReader(str(file), loaded, options).read_rows()]
+    assert [(it.patient.reference, it.answered_on) for it in intakes] == [
+        (f"P-{number}", date(2026, 1, 5)) for number in range(3)
+    ]
+
+
+def test_a_total_is_reported_and_a_row_of_empty_cells_is_counted(tmp_path):
+    file = a_file(tmp_path, "row_id,patient_reference,age_years\nTotal,x,44\n,,\n")
+    outcome = CliRunner().invoke(main, ["import", str(file), "--dry-run"])
+    assert "1 rows look like a total" in outcome.stderr
+    assert "1 blank lines were skipped" in outcome.stderr

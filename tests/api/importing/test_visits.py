@@ -9,9 +9,9 @@ from support.servers import processes
 from typer.testing import CliRunner
 
 from api.batch_scoring.mapping.cell_parser import CellError, CellRules, parse_answer
-from api.batch_scoring.mapping.mapping_file import QuestionMap
+from api.batch_scoring.mapping.day_parser import parse_day
+from api.batch_scoring.mapping.mapping_file import DateColumn, QuestionMap
 from api.cli import main
-from api.importing.csv_reader import parse_day
 from api.importing.samples import list_sample_mappings
 from api.store.operations.startup import open_store
 from api.store.screenings import screenings, search
@@ -48,7 +48,7 @@ def test_each_event_of_a_record_is_a_visit_and_an_empty_one_is_not_taken():
 def test_a_visit_that_differs_under_a_known_name_is_told_with_its_red_flags(tmp_path):
     outcome = check(HERE / "redcap_visits.csv", redcap_mapping(tmp_path, BY_RECORD))
     assert "2 valid, 0 duplicate, 0 invalid, 1 changed, 1 empty" in outcome.stdout
-    assert "were not taken: lines 3; 1 of them have red flags: review them first" in outcome.stdout
+    assert "were not taken: line 3; 1 of them have red flags: review them first" in outcome.stdout
     assert outcome.exit_code == 1
 
 
@@ -117,10 +117,12 @@ def test_a_box_that_was_not_shown_is_not_checked():
 @pytest.mark.parametrize(
     ("cell", "formats", "day"),
     [
-        ("2025/03/06 10:00:00 AM GMT+1", ("%Y/%m/%d %I:%M:%S %p",), date(2025, 3, 6)),
-        ("06.03.2025", ("%Y-%m-%d", "%d.%m.%Y"), date(2025, 3, 6)),
+        ("2025/03/06 10:00:00 AM GMT+1", ("%Y/%m/%d %I:%M:%S %p",), "2025-03-06"),
+        ("06.03.2025", ("%Y-%m-%d", "%d.%m.%Y"), "2025-03-06"),
+        ("01.01.1980", ("%d.%m.%Y",), None),
         ("6 March", ("%Y-%m-%d",), None),
     ],
 )
 def test_a_day_is_read_in_one_of_the_formats(cell, formats, day):
-    assert parse_day(cell, formats) == day
+    column = DateColumn(column="c", format=formats, unknown=(date(1980, 1, 1),))
+    assert parse_day(cell, column)[0] == day

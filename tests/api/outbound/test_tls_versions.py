@@ -7,7 +7,7 @@ import struct
 import pytest
 from support.interop.loopback_servers import issue_server_certificate
 
-from api.deliveries.adt_listener import build_tls_context
+from api.inbound.adt_listener import build_tls_context
 from api.outbound.allowlist import HostPort
 from api.outbound.connection import DeadlineSocket, TlsCredentials, start_tls
 from api.outbound.errors import OutboundError

@@ -12,7 +12,11 @@ from scoring.catalogue import load_catalogue
 from scoring.columns.arrow import ArrowRules
 
 LOADED = load_catalogue().find_version("nociplastic@1.0.0")
-RULES = ArrowRules(LOADED)
+
+
+@pytest.fixture(scope="module")
+def rules():
+    return ArrowRules(LOADED)
 
 
 def intakes(count: int) -> list[dict]:
@@ -20,17 +24,17 @@ def intakes(count: int) -> list[dict]:
     return [random_intake(LOADED, random) for _ in range(count)]
 
 
-def test_a_record_batch_is_scored_row_by_row_in_order():
+def test_a_record_batch_is_scored_row_by_row_in_order(rules):
     some = intakes(200)
     batch = frame_of(LOADED, some).to_arrow().combine_chunks().to_batches()[0]
-    results = RULES.score_batch(batch)
-    assert results.schema == RULES.schema
+    results = rules.score_batch(batch)
+    assert results.schema == rules.schema
     assert results.to_pylist() == [weighed_row(LOADED, intake) for intake in some]
 
 
-def test_a_batch_without_rows_or_without_a_question_is_answered():
+def test_a_batch_without_rows_or_without_a_question_is_answered(rules):
     empty_batch = pa.RecordBatch.from_pydict({"age_years": pa.array([], pa.int64())})
-    assert RULES.score_batch(empty_batch).num_rows == 0
+    assert rules.score_batch(empty_batch).num_rows == 0
     other_batch = pa.RecordBatch.from_pydict({"x": [1, 2]})
     assert (
         ArrowRules(LOADED, ignore_unknown=True)
@@ -45,9 +49,9 @@ def test_a_batch_without_rows_or_without_a_question_is_answered():
     ("name", "message"),
     [("clinic", "set ignore_unknown=True"), ("Age years", "did you mean 'age_years'")],
 )
-def test_a_column_that_is_no_question_is_refused(name, message):
+def test_a_column_that_is_no_question_is_refused(rules, name, message):
     with pytest.raises(ValueError, match=message):
-        RULES.score_batch(pa.RecordBatch.from_pydict({name: ["44"]}))
+        rules.score_batch(pa.RecordBatch.from_pydict({name: ["44"]}))
 
 
 @pytest.mark.parametrize("question", [n for n in LOADED.questions if n.startswith("rf_")])
@@ -58,10 +62,18 @@ def test_a_mistyped_red_flag_question_is_refused_even_if_unknown_columns_are_ign
             rules.score_batch(pa.RecordBatch.from_pydict({name: ["none"]}))
 
 
-def test_a_fault_is_told_in_its_row():
-    results = RULES.score_batch(pa.RecordBatch.from_pydict({"age_years": [44, 300]})).to_pylist()
+def test_a_fault_is_told_in_its_row(rules):
+    results = rules.score_batch(pa.RecordBatch.from_pydict({"age_years": [44, 300]})).to_pylist()
     assert [row["status"] for row in results] == ["insufficient_information", None]
     assert results[1]["problems"] == ["age_years: must be a whole number from 0 to 120"]
+
+
+def test_kept_columns_are_returned_behind_the_results():
+    rules = ArrowRules(LOADED, keep=["year"])
+    results = rules.score_batch(pa.RecordBatch.from_pydict({"year": [2024], "age_years": [44]}))
+    assert (results.schema, results.column("year").to_pylist()) == (rules.schema, ["2024"])
+    with pytest.raises(ValueError, match="the results have a column 'status'"):
+        ArrowRules(LOADED, keep=["status"])
 
 
 @pytest.mark.skipif("TEST_SPARK" not in os.environ, reason="make spark runs it")
@@ -72,16 +84,21 @@ def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
 
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     some = intakes(500)
-    frame_of(LOADED, some).write_parquet(tmp_path / "in.parquet")
+    for year, part in ((2024, some[:200]), (2025, some[200:])):
+        folder = tmp_path / f"in/year={year}"
+        folder.mkdir(parents=True)
+        frame_of(LOADED, part).write_parquet(folder / "part.parquet")
     settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}
     builder = SparkSession.builder.master("local[2]")
     for name, value in settings.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     try:
-        rows = (
-            score_dataframe(spark.read.parquet(str(tmp_path / "in.parquet"))).toArrow().to_pylist()
-        )
+        frame = spark.read.parquet(str(tmp_path / "in"))
+        results = score_dataframe(frame, LOADED.name, keep=["year"]).toArrow().to_pylist()
     finally:
         spark.stop()
-    assert rows == [weighed_row(LOADED, intake) for intake in some]
+    results.sort(key=lambda row: row["year"])
+    years = [row.pop("year") for row in results]
+    assert years == ["2024"] * 200 + ["2025"] * 300
+    assert results == [weighed_row(LOADED, intake) for intake in some]

@@ -1,9 +1,14 @@
 """What is certain counts: the points of a criterion that is not settled."""
 
+from decimal import Decimal
+
 import pytest
 from support.scoring.small_second_rulebook import load_small_second
 
+from schemas.rulebooks.conditions import Always, Includes
+from schemas.rulebooks.scale import Discount
 from scoring.engine import assess, weigh_answers
+from scoring.weighing import compile_criterion
 
 SMALL = load_small_second()
 PLACES = {criterion.id: index for index, criterion in enumerate(SMALL.rulebook.criterion)}
@@ -41,6 +46,38 @@ def test_points_now_are_nought_or_the_end_nearer_to_it(criterion, answers, point
 )
 def test_a_discount_that_may_hold_lowers_the_least_alone(answers, points):
     assert ends("W2", answers) == points
+
+
+@pytest.mark.parametrize(
+    ("points", "factor", "discounted"),
+    [(0.01, 0.5, 0), (0.03, 0.5, 1), (0.03, 0.75, 2), (1, 0.33, 33), (-0.03, 0.5, -3), (0, 0.5, 0)],
+)
+def test_a_discount_leaves_whole_hundredths_and_lowers_no_negative_points(
+    points, factor, discounted
+):
+    fog = SMALL.rulebook.criterion[PLACES["W2"]]
+    changed = fog.model_copy(
+        update={
+            "level": tuple(
+                level.model_copy(update={"points": Decimal(str(points))}) for level in fog.level
+            ),
+            "discount": (Discount(when=Always(always=True), factor=factor, because="it may"),),
+        }
+    )
+    weight = compile_criterion(changed, SMALL.questions)({"fog": True})
+    assert (weight.points, type(weight.points)) == (discounted, int)
+
+
+@pytest.mark.parametrize(
+    ("winds", "points"),
+    [(("south",), 400), (("north", "west"), 400), (("north",), -100), (None, 0)],
+)
+def test_a_level_may_read_a_group_of_options(winds, points):
+    fog = SMALL.rulebook.criterion[PLACES["W2"]]
+    mild = Includes(question="winds", includes=("mild",))
+    levels = (fog.level[0].model_copy(update={"when": mild}), fog.level[1])
+    weigh = compile_criterion(fog.model_copy(update={"level": levels}), SMALL.questions)
+    assert weigh({"winds": winds, "gusts": (), "fog": False}).full_points == points
 
 
 @pytest.mark.parametrize(

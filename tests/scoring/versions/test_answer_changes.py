@@ -6,7 +6,12 @@ from support.scoring.second_rulebook import FIRST_RULEBOOKS, load_second
 
 from schemas.rulebooks.answer_changes import AnswerChanges
 from scoring.catalogue import RULEBOOKS_FOLDER, RulebookError
-from scoring.versions.answer_changes import UnknownChangesError, find_change_faults, load_carrier
+from scoring.versions.answer_changes import (
+    UnknownChangesError,
+    can_carry_answers,
+    find_change_faults,
+    load_carrier,
+)
 
 OLD, PHQ4 = FIRST_RULEBOOKS
 NEW = load_second()
@@ -23,6 +28,8 @@ def write_changes(folder, text):
 
 @pytest.mark.parametrize(("old", "new"), [(NEW, OLD), (OLD, OLD), (PHQ4, NEW), (PHQ4, PHQ4)])
 def test_answers_are_carried_only_where_a_file_says_how(old, new):
+    assert can_carry_answers(OLD, NEW)
+    assert not can_carry_answers(old, new)
     with pytest.raises(UnknownChangesError):
         load_carrier(old, new)
 

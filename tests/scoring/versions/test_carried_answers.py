@@ -5,16 +5,14 @@ from hypothesis import given
 from support.scoring.answer_strategies import partial_answers
 from support.scoring.second_rulebook import FIRST_RULEBOOKS, load_second
 
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.versions.answer_changes import load_carrier
 
 OLD, NEW = FIRST_RULEBOOKS[0], load_second()
-CARRIER = load_carrier(OLD, NEW)
-ANSWERS = build_answer_model(NEW.rulebook)
 
 
 def carry(**answers):
-    return CARRIER.carry_answers(answers)
+    return load_carrier(OLD, NEW).carry_answers(answers)
 
 
 def asked_again(**answers):
@@ -169,8 +167,11 @@ def test_what_kept_its_id_and_meaning_is_carried_as_sent():
 
 @given(partial_answers(OLD))
 def test_whatever_was_answered_is_accepted_by_the_new_version(answers):
-    result = CARRIER.carry_answers(answers)
-    assert ANSWERS.model_validate(result.answers).model_dump(exclude_none=True) == result.answers
+    result = load_carrier(OLD, NEW).carry_answers(answers)
+    assert (
+        find_answer_model(NEW).model_validate(result.answers).model_dump(exclude_none=True)
+        == result.answers
+    )
     assert {it.question for it in result.ask_again}.isdisjoint(result.answers)
     order = list(NEW.questions)
     assert list(result.answers) == [name for name in order if name in result.answers]
@@ -181,7 +182,7 @@ def test_whatever_was_answered_is_accepted_by_the_new_version(answers):
 
 @given(partial_answers(OLD))
 def test_every_answer_is_carried_or_asked_again(answers):
-    result = CARRIER.carry_answers(answers)
+    result = load_carrier(OLD, NEW).carry_answers(answers)
     sources = {name for it in result.ask_again for name in it.because_of}
     for name in answers:
         successors = {name} if name in NEW.questions else SUCCESSORS[name]

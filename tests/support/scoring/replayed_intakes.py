@@ -33,8 +33,8 @@ from scoring.engine import assess
 from scoring.translations import translate_assessment
 
 BLOCK_SIZE = 100
-BLOCKS = {"nociplastic@1.0.0": 80, "phq4@1.0.0": 20}
-"""How many blocks of intakes are replayed of each rulebook: 10 000 intakes in all."""
+BLOCKS = {"nociplastic@1.0.0": 80, "phq4@1.0.0": 20, "nociplastic@2.0.0": 10}
+"""How many blocks of intakes are replayed of each rulebook: 11 000 intakes in all."""
 
 TRANSLATED_BLOCKS = 3
 """How many of the first blocks of each rulebook are replayed in other languages too."""

@@ -123,6 +123,13 @@ class UsedTokenRow(OwnedRow, table=True):
     expires_at: datetime = instant_column()
 
 
+class RevokedTokenRow(OwnedRow, table=True):
+    """An access token of this service that was revoked before it expired."""
+
+    jti_sha256: str = Field(primary_key=True, max_length=64)
+    expires_at: datetime = instant_column()
+
+
 class PractitionerRow(OwnedRow, table=True):
     """A person of the organisation who signs in or attests."""
 

@@ -18,7 +18,7 @@ from api.store.database.tables.owned import (
 
 
 class BatchRow(OwnedRow, table=True):
-    """One batch. `kind`: scores, or reports or deliveries of the batch `parent`, erased with it.
+    """One batch. `kind`: scores, reports or deliveries of the batch `parent`, or a FHIR export.
 
     `options` are the batch's options as JSON, without patient data.
     """
@@ -68,6 +68,25 @@ class BatchChunkRow(OwnedRow, table=True):
     given: bytes = encrypted_column()
     note: bytes | None = encrypted_column(nullable=True)
     made: bytes | None = encrypted_column(nullable=True)
+
+
+class MappingRow(OwnedRow, table=True):
+    """One version of a mapping of columns; `id` is its name and version: `redcap@2`.
+
+    `content` is null if it was erased.
+    """
+
+    __table_args__: ClassVar[Any] = (
+        Index("mapping_by_name", "organisation_id", "name", "version"),
+    )
+
+    id: str = Field(primary_key=True, max_length=WORD_LENGTH)
+    name: str = Field(max_length=WORD_LENGTH)
+    version: int
+    created_at: datetime = instant_column()
+    rulebook: str = Field(max_length=WORD_LENGTH)
+    key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes | None = encrypted_column(nullable=True)
 
 
 class WorkerRow(StoredRow, table=True):

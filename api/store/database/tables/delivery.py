@@ -1,4 +1,4 @@
-"""Tables of allowed hosts, destinations, deliveries, delivery attempts and patient merges.
+"""Tables of allowed hosts, message rules, destinations, deliveries and patient merges.
 
 A delivery belongs to its screening and is erased with it, including its encrypted payload.
 """
@@ -6,7 +6,7 @@ A delivery belongs to its screening and is erased with it, including its encrypt
 from datetime import datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint
 from sqlmodel import Field
 
 from api.store.database.tables.owned import (
@@ -26,6 +26,14 @@ class AllowedPlaceRow(OwnedRow, table=True):
     port: int = Field(primary_key=True)
     private: bool
     added_at: datetime = instant_column()
+
+
+class MessageRulesRow(OwnedRow, table=True):
+    """What an organisation does with the HL7 messages that it receives, as JSON."""
+
+    changed_at: datetime = instant_column()
+    actor: str = Field(max_length=ID_LENGTH)
+    content: str = Field(sa_type=Text)
 
 
 class DestinationRow(OwnedRow, table=True):

@@ -21,6 +21,7 @@ class LinkRow(OwnedRow, table=True):
     """A form link, found by the hash of its secret, and its patient.
 
     `due_on`: when to screen again, until the patient answered again or the date was dismissed.
+    `order_sha256`: the keyed hash of the order or appointment that a message made the link for.
     """
 
     __table_args__: ClassVar[Any] = (
@@ -31,6 +32,7 @@ class LinkRow(OwnedRow, table=True):
         Index("link_by_screening", "organisation_id", "screening_id"),
         Index("link_by_expiry", "organisation_id", "expires_at"),
         Index("link_due", "organisation_id", "due_on"),
+        Index("link_by_order", "organisation_id", "order_sha256"),
     )
 
     id: str = Field(primary_key=True, max_length=ID_LENGTH)
@@ -47,6 +49,7 @@ class LinkRow(OwnedRow, table=True):
     submitted_at: datetime | None = instant_column(nullable=True)
     screening_id: str | None = Field(max_length=ID_LENGTH)
     due_on: date | None = Field(sa_type=Date)
+    order_sha256: str | None = Field(max_length=64)
     key_id: str = Field(max_length=ID_LENGTH)
     patient_index: bytes = keyed_hash_column()
     system_index: bytes = keyed_hash_column()

@@ -71,6 +71,7 @@ def test_an_organisation_is_created_and_deactivated_by_command(own_settings, tmp
     person = run_json_command(
         settings, "admin", "practitioner", "add", "Dr G", "--reference", "1", *of
     )
+    assert person["scopes"] == ["screenings:read", "screenings:write", "reports:read"]
     run_json_command(settings, "admin", "practitioner", "change", person["id"], "--inactive", *of)
 
     app, caller = calling(settings, key["api_key"])
@@ -286,6 +287,9 @@ def test_a_backup_is_restored_where_no_database_is_and_can_be_read(embedded, tmp
     assert "its audit chains are valid" in process.stderr
     assert "withdrew again: secret 1\nended 0 sessions" in process.stderr
     app, caller = calling(embedded, token)
+    assert caller.get(here).json()["type"] == "/problems/invalid_token"
+    app.services.store.close()
+    app, caller = calling(embedded, run_command(embedded, "token").stdout.strip())
     assert caller.get(here).json() == before
     app.services.store.close()
 

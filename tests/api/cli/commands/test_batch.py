@@ -21,7 +21,8 @@ from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules
 
 LOADED = load_catalogue().find_active("nociplastic")
-RULES = compile_column_rules(LOADED)
+FIRST_VERSION = load_catalogue().find_version("nociplastic@1.0.0")
+"""What a file is and how it is read does not depend on the version, and this one is quicker."""
 GOOD = (
     "row_id,patient_reference,age_years,fatigue,pain_sites\na,P1,44,yes,neck|face\nb,P2,45,,none\n"
 )
@@ -41,11 +42,18 @@ def nociscreen(*words: object, stdin: bytes | None = None):
 
 
 def batch(source: Path | str, out: Path, **options) -> BatchRun:
-    names = ColumnNames(LOADED, ignore_unknown=options.pop("ignore_unknown", False))
+    names = ColumnNames(FIRST_VERSION, ignore_unknown=options.pop("ignore_unknown", False))
     csv = CsvOptions(encoding=options.pop("encoding", None))
     sizes = {name: options.pop(name, None) for name in ("block_bytes", "record_bytes")}
     read_options = ReadOptions(csv, **sizes)
-    return BatchRun(str(source), str(out), RULES, names, read_options=read_options, **options)
+    return BatchRun(
+        str(source),
+        str(out),
+        compile_column_rules(FIRST_VERSION),
+        names,
+        read_options=read_options,
+        **options,
+    )
 
 
 def write_input(file: Path, how: str) -> Path:
@@ -258,26 +266,24 @@ def test_a_line_too_long_is_refused_before_it_fills_the_memory(tmp_path, suffix)
     assert not out.exists()
 
 
-@pytest.mark.parametrize(
-    ("text", "cell"),
-    [
-        ("=1+1", "'=1+1"),
-        ("+cmd|' /C calc'!A0", "'+cmd|' /C calc'!A0"),
-        ("-2+3", "'-2+3"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("\t=1", "'\t'=1"),
-        ("A;=1+1", "A;'=1+1"),
-        (" =1", "' =1"),
-        ("-1.5", "-1.5"),
-        ("+49", "+49"),
-        ("MRN-1", "MRN-1"),
-    ],
-)
-def test_no_text_in_csv_is_a_formula(tmp_path, text, cell):
+def test_no_text_in_csv_is_a_formula(tmp_path):
+    cells = {
+        "=1+1": "'=1+1",
+        "+cmd|' /C calc'!A0": "'+cmd|' /C calc'!A0",
+        "-2+3": "'-2+3",
+        "@SUM(A1)": "'@SUM(A1)",
+        "\t=1": "'\t'=1",
+        "A;=1+1": "A;'=1+1",
+        " =1": "' =1",
+        "-1.5": "-1.5",
+        "+49": "+49",
+        "MRN-1": "MRN-1",
+    }
     source, out = tmp_path / "in.parquet", tmp_path / "out.csv"
-    pl.DataFrame({"row_id": [text], "age_years": [44]}).write_parquet(source)
+    pl.DataFrame({"row_id": list(cells), "age_years": [44] * len(cells)}).write_parquet(source)
     run_batch(batch(source, out))
-    assert pl.read_csv(out, infer_schema=False)["row_id"].to_list() == [cell]
+    results = pl.read_csv(out, infer_schema=False)["row_id"].to_list()
+    assert dict(zip(cells, results, strict=True)) == cells
 
 
 def test_lines_of_json_are_read_as_strictly_as_requests(tmp_path):
@@ -381,7 +387,7 @@ def test_the_template_is_an_empty_batch_and_the_codebook_knows_every_option(tmp_
     assert nociscreen("--template", "-o", template).exit_code == 0
     assert nociscreen(template, "-o", out).exit_code == 0
     frame = pl.read_parquet(out)
-    assert (frame.height, tuple(frame.columns)) == (0, RULES.columns)
+    assert (frame.height, tuple(frame.columns)) == (0, compile_column_rules(LOADED).columns)
     book = nociscreen("--codebook").stdout
     lines = pl.read_csv(io.BytesIO(book.encode()), infer_schema=False)
     value_pairs = set(lines.select("column", "value").iter_rows())

@@ -11,6 +11,7 @@ from support.builders import add, do, intake
 from support.interop.fhir_validators import NODE, needs_node, validate_resources
 from support.interop.loopback_servers import read_request, respond_with, running_server
 
+from api.deliveries.sender_threads import send_due_deliveries
 from api.outbound.allowlist import HostPort
 from api.security.keys import generate_signing_key
 from api.store.deliveries import allowed_hosts, dispatch, outbox, search
@@ -104,10 +105,10 @@ def test_the_ehr_stores_each_resource_once_though_it_is_sent_twice(
 ):
     before = count_resources(ehr)
     delivery, _, _ = push(ehr, options={"fhir": {"mode": mode}})
-    sender.send_all()
+    send_due_deliveries(sender, 4)
     assert find_delivery(delivery).state == "delivered", find_delivery(delivery)
     do(store, clinic, outbox.resend_delivery, delivery)
-    sender.send_all()
+    send_due_deliveries(sender, 4)
     assert [attempt.outcome for attempt in find_delivery(delivery).attempts] == [
         "accepted",
         "accepted",
@@ -125,11 +126,11 @@ def test_a_withdrawal_marks_the_resource_as_entered_in_error(
     ehr, push, sender, store, clinic, find_screening, find_delivery
 ):
     delivery, screening, _ = push(ehr)
-    sender.send_all()
+    send_due_deliveries(sender, 4)
     assert find_delivery(delivery).state == "delivered"
     do(store, clinic, screenings.mark_entered_in_error, find_screening(screening), "wrong patient")
     before = fetch_resources(ehr, "Observation")
-    sender.send_all()
+    send_due_deliveries(sender, 4)
     after = {resource["id"]: resource["status"] for resource in fetch_resources(ehr, "Observation")}
     assert len(after) == len(before)
     changes = [
@@ -142,10 +143,10 @@ def test_a_withdrawal_marks_the_resource_as_entered_in_error(
 def test_a_correction_replaces_the_document(ehr, push, sender, store, clinic, find_screening):
     before = len(fetch_resources(ehr, "DocumentReference"))
     _, screening, _ = push(ehr)
-    sender.send_all()
+    send_due_deliveries(sender, 4)
     corrected = intake(name="Test, Pat", system="urn:oid:1.2.3")
     do(store, clinic, screenings.amend_screening, find_screening(screening), corrected)
-    sender.send_all()
+    send_due_deliveries(sender, 4)
     documents = fetch_resources(ehr, "DocumentReference")
     assert len(documents) == before + 2
     relations = [document["relatesTo"] for document in documents if "relatesTo" in document]
@@ -160,7 +161,7 @@ def test_a_profile_of_one_document_sends_it_in_its_format(
     before = count_resources(ehr)
     screening = add(store, clinic, "Patient/eAbc", encounter="Encounter/eVis")
     delivery, _, _ = push(ehr, profile, screening=screening)
-    sender.send_all()
+    send_due_deliveries(sender, 4)
     assert find_delivery(delivery).state == "delivered", find_delivery(delivery)
     expected_counts = before | {"DocumentReference": before["DocumentReference"] + 1}
     assert count_resources(ehr) == expected_counts
@@ -179,7 +180,7 @@ def test_a_withdrawal_that_the_receiver_does_not_accept_is_parked(
 
     with running_server(accept) as host_port:
         _, screening, destination_id = push(host_port, "athena-practice")
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         do(
             store,
             clinic,
@@ -187,7 +188,7 @@ def test_a_withdrawal_that_the_receiver_does_not_accept_is_parked(
             find_screening(screening),
             "wrong patient",
         )
-        sender.send_all()
+        send_due_deliveries(sender, 4)
     filters = search.DeliveryFilters(destination=destination_id)
     deliveries = do(store, clinic, search.list_deliveries, filters, 9)
     assert {(delivery.event, delivery.state, delivery.reason) for delivery in deliveries} == {
@@ -207,7 +208,7 @@ def test_a_status_decides_whether_the_delivery_is_retried(
     response = f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n".encode()
     with running_server(respond_with(response)) as host_port:
         delivery, _, _ = send(host_port, "generic-fhir", "http", "/fhir")
-        sender.send_all()
+        send_due_deliveries(sender, 4)
     after = find_delivery(delivery)
     assert (after.state, after.attempts[-1].code) == (state, str(status))
 
@@ -230,7 +231,7 @@ def test_a_failing_delivery_only_delays_those_of_the_same_patient(
         second, _, _ = send(*receiver, destination_id=destination_id)
         screening = add(store, clinic, "MRN-OTHER")
         third, _, _ = send(*receiver, screening=screening, destination_id=destination_id)
-        sender.send_all()
+        send_due_deliveries(sender, 4)
     assert [find_delivery(delivery).state for delivery in (first, second, third)] == [
         "waiting", "waiting", "delivered",
     ]  # fmt: skip

@@ -10,6 +10,7 @@ from support.interop.loopback_servers import issue_server_certificate, running_s
 from support.interop.mllp_receivers import running_hl7_server, running_hl7apy_server
 
 from api.deliveries.sender import DeliverySender
+from api.deliveries.sender_threads import send_due_deliveries
 from api.hl7v2.mllp_framing import frame_message
 from api.store.deliveries import outbox, search
 from api.store.deliveries.search import DeliveryFilters
@@ -43,7 +44,7 @@ def test_an_independent_server_accepts_the_message_with_its_report(
 ):
     with server() as (host_port, messages):
         delivery, _, _ = send(host_port, options={"v2": {"message": message}})
-        assert sender.send_all() == 1
+        assert send_due_deliveries(sender, 4) == 1
     delivered = find_delivery(delivery)
     assert [message for message in messages if message.startswith("failed")] == []
     attempts = [(attempt.outcome, attempt.code) for attempt in delivered.attempts]
@@ -58,9 +59,9 @@ def test_tls_is_used_with_the_scheme_mllps(tmp_path, send, sender, find_delivery
     context, ca_certificate = issue_server_certificate(tmp_path)
     with running_server(acknowledge("AA"), context) as host_port:
         delivery, _, _ = send(host_port, scheme="mllps", authorities=ca_certificate)
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         untrusted_id, _, _ = send(host_port, scheme="mllps")
-        sender.send_all()
+        send_due_deliveries(sender, 4)
     assert find_delivery(delivery).state == "delivered"
     untrusted = find_delivery(untrusted_id)
     assert (untrusted.state, untrusted.reason) == ("waiting", "tls_failed")
@@ -122,14 +123,14 @@ def test_a_message_that_was_not_accepted_is_sent_again_unchanged(
     sender = DeliverySender(store, settings, compose_context)
     with running_server(accept_the_second) as host_port:
         delivery, _, _ = send(host_port)
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         waiting = find_delivery(delivery)
         assert (waiting.state, waiting.reason) == ("waiting", outcome)
         assert waiting.attempts[-1].outcome == outcome
         assert waiting.due_at > waiting.attempts[-1].begun_at
-        assert sender.send_all() == 0
+        assert send_due_deliveries(sender, 4) == 0
         make_due()
-        assert sender.send_all() == 1
+        assert send_due_deliveries(sender, 4) == 1
     delivered = find_delivery(delivery)
     assert (delivered.state, delivered.tries) == ("delivered", 2)
     assert messages[1].split(b"|")[9].decode() == delivered.control_id
@@ -139,9 +140,9 @@ def test_a_message_that_was_not_accepted_is_sent_again_unchanged(
 def test_a_refused_delivery_is_parked_and_not_retried(code, send, sender, find_delivery, make_due):
     with running_server(acknowledge(code)) as host_port:
         delivery, _, _ = send(host_port)
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         make_due()
-        assert sender.send_all() == 0
+        assert send_due_deliveries(sender, 4) == 0
     assert (find_delivery(delivery).state, find_delivery(delivery).reason) == ("parked", "refused")
 
 
@@ -152,9 +153,9 @@ def test_a_delivery_is_parked_after_the_configured_number_of_attempts(
         delivery, _, _ = send(host_port)
         for _ in range(3):
             make_due()
-            assert sender.send_all() == 1
+            assert send_due_deliveries(sender, 4) == 1
         make_due()
-        assert sender.send_all() == 0
+        assert send_due_deliveries(sender, 4) == 0
     parked = find_delivery(delivery)
     assert (parked.state, parked.tries, len(parked.attempts)) == ("parked", 3, 3)
 
@@ -164,13 +165,13 @@ def test_order_is_kept_while_the_first_delivery_waits(send, sender, find_deliver
     with running_hl7_server(lambda _: next(codes)) as (host_port, messages):
         first, _, destination_id = send(host_port)
         second, _, _ = send(host_port, destination_id=destination_id)
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         assert [find_delivery(delivery).state for delivery in (first, second)] == [
             "waiting",
             "waiting",
         ]
         make_due()
-        sender.send_all()
+        send_due_deliveries(sender, 4)
     assert [str(hl7.parse(message)["MSH"][0][10]) for message in messages] == [
         find_delivery(delivery).control_id for delivery in (first, first, second)
     ]
@@ -187,7 +188,7 @@ def test_plain_mllp_is_not_sent_to_a_public_host(send, sender, find_delivery, st
             clinic,
             lambda work: allowed_hosts.add_allowed_host(work, host_port, private=False),
         )
-        sender.send_all()
+        send_due_deliveries(sender, 4)
     assert find_delivery(delivery).reason == "not_allowed"
 
 
@@ -197,10 +198,10 @@ class TestALaterEvent:
     ):
         with running_hl7_server() as (host_port, messages):
             _, screening, _ = send(host_port, options={"v2": {"message": "MDM"}})
-            sender.send_all()
+            send_due_deliveries(sender, 4)
             corrected = intake(name="Test, Pat", system="urn:oid:1.2.3")
             do(store, clinic, screenings.amend_screening, find_screening(screening), corrected)
-            sender.send_all()
+            send_due_deliveries(sender, 4)
         first, second = map(hl7.parse, messages)
         assert str(second["MSH"][0][9]) == "MDM^T10^MDM_T02"
         assert str(second["TXA"][0][13]) == str(first["TXA"][0][12])
@@ -210,7 +211,7 @@ class TestALaterEvent:
     ):
         with running_hl7_server() as (host_port, messages):
             _, screening, _ = send(host_port, options={"v2": {"message": "MDM"}})
-            sender.send_all()
+            send_due_deliveries(sender, 4)
             do(
                 store,
                 clinic,
@@ -218,7 +219,7 @@ class TestALaterEvent:
                 find_screening(screening),
                 "wrong patient",
             )
-            sender.send_all()
+            send_due_deliveries(sender, 4)
         first, second = map(hl7.parse, messages)
         assert str(second["MSH"][0][9]) == "MDM^T11^MDM_T01"
         assert str(second["TXA"][0][12]) == str(first["TXA"][0][12])
@@ -235,7 +236,7 @@ class TestALaterEvent:
                 find_screening(screening),
                 "wrong patient",
             )
-            sender.send_all()
+            send_due_deliveries(sender, 4)
         assert (find_delivery(delivery).state, messages) == ("cancelled", [])
 
     @pytest.mark.parametrize(
@@ -246,7 +247,7 @@ class TestALaterEvent:
     ):
         with running_hl7_server() as (host_port, messages):
             delivery, screening, _ = send(host_port, options={"v2": {"message": "MDM"}})
-            sender.send_all()
+            send_due_deliveries(sender, 4)
             for action in actions:
                 do(store, clinic, getattr(outbox, action), delivery)
             do(
@@ -256,7 +257,7 @@ class TestALaterEvent:
                 find_screening(screening),
                 "wrong patient",
             )
-            sender.send_all()
+            send_due_deliveries(sender, 4)
         assert str(hl7.parse(messages[-1])["MSH"][0][9]) == "MDM^T11^MDM_T01"
 
     def test_a_cancelled_delivery_with_an_unknown_outcome_is_withdrawn(
@@ -264,7 +265,7 @@ class TestALaterEvent:
     ):
         with running_server(close_early) as host_port:
             delivery, screening, _ = send(host_port)
-            sender.send_all()
+            send_due_deliveries(sender, 4)
             do(store, clinic, outbox.cancel_delivery, delivery)
             do(
                 store,
@@ -286,7 +287,7 @@ class TestALaterEvent:
     ):
         with running_hl7_server() as (host_port, _):
             delivery, _, _ = send(host_port)
-            sender.send_all()
+            send_due_deliveries(sender, 4)
         do(store, clinic, outbox.resend_delivery, delivery)
         do(store, clinic, outbox.cancel_delivery, delivery)
         assert find_delivery(delivery).state == "delivered"
@@ -298,7 +299,7 @@ class TestALaterEvent:
             _, screening, _ = send(host_port, options={"v2": {"message": "MDM"}})
             corrected = intake(name="Test, Pat", system="urn:oid:1.2.3")
             do(store, clinic, screenings.amend_screening, find_screening(screening), corrected)
-            sender.send_all()
+            send_due_deliveries(sender, 4)
         assert [str(hl7.parse(message)["MSH"][0][9]) for message in messages] == ["MDM^T02^MDM_T02"]
 
 
@@ -314,7 +315,7 @@ def test_a_delivery_of_an_erased_patient_is_not_sent_and_leaves_no_payload(
 
     with running_server(close_early) as host_port:
         delivery, _, _ = send(host_port)
-        sender.send_all()
+        send_due_deliveries(sender, 4)
         do(store, clinic, data_subject_rights.erase_patient, PatientSelector("MRN-0042", None))
     with store.read_all_organisations() as session:
         for table in (DeliveryRow, AttemptRow):
@@ -323,4 +324,4 @@ def test_a_delivery_of_an_erased_patient_is_not_sent_and_leaves_no_payload(
     with pytest.raises(NotFoundError):
         find_delivery(delivery)
     add(store, clinic)
-    assert sender.send_all() == 0
+    assert send_due_deliveries(sender, 4) == 0

@@ -458,7 +458,14 @@ class TestPassword:
         self, kept_service, store, kept_clinic, grace
     ):
         client = open_signed_in_browser(kept_service, grace)
-        do(store, kept_clinic, login_credentials.delete_credentials, grace.id)
+        do(
+            store,
+            kept_clinic,
+            login_credentials.set_identity,
+            grace.id,
+            "https://idp.example",
+            grace.id,
+        )
         assert "/desk/account/password" not in client.get("/desk/account").text
         assert change_password(client).status_code == 422
 
@@ -655,6 +662,7 @@ class TestAnInvitation:
         body = {"reference": "r", "name": "Dr Idle"}
         idle = kept_client.post("/v1/practitioners", json=body).json()["id"]
         here = f"/v1/practitioners/{idle}"
+        kept_client.patch(here, json={"scopes": []})
         assert kept_client.post(f"{here}/invitations").status_code == 409
         kept_client.patch(here, json={"scopes": ["screenings:read"]})
         response = kept_client.post(f"{here}/invitations")

@@ -270,7 +270,7 @@ def test_a_failing_store_is_reported_as_unavailable(service, provider, invited, 
     def fail(*_: object) -> None:
         raise UnavailableError
 
-    monkeypatch.setattr(login_credentials, "link_identity", fail)
+    monkeypatch.setattr(login_credentials, "set_identity", fail)
     response = sign_in_at_provider(
         open_browser(service), provider, f"/invitation/{invited}/provider"
     )

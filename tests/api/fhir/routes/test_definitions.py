@@ -51,6 +51,36 @@ def test_pages_lead_through_all_of_them(client):
     assert len(questionnaires) > 1
 
 
+def test_the_version_id_follows_the_content(client):
+    from api.fhir.definitions.questionnaire import build_questionnaire
+    from api.fhir.elements import CanonicalUrls
+    from api.fhir.questionnaire_catalogue import list_questionnaire_forms
+    from scoring.catalogue import load_catalogue
+
+    newest = client.get(f"{HERE}/nociplastic")
+    version_id = newest.json()["meta"]["versionId"]
+    assert version_id.startswith(f"{newest.json()['version']}-")
+    assert newest.headers["etag"] == f'W/"{version_id}"'
+    for version in (version_id, newest.json()["version"]):
+        assert client.get(f"{HERE}/nociplastic/_history/{version}").json() == newest.json()
+    other = f"{HERE}/nociplastic/_history/{newest.json()['version']}-00000000"
+    assert client.get(other).status_code == 404
+    forms = list_questionnaire_forms(load_catalogue(), CanonicalUrls("http://127.0.0.1:8000"))
+    form = next(form for form in forms if form.id == "nociplastic")
+    changed = form.entry.model_copy(update={"status": "retired"})
+    retired = form._replace(entry=changed)
+    versions = {build_questionnaire(it)["meta"]["versionId"] for it in (form, retired)}
+    assert len(versions) == 2
+
+
+@pytest.mark.parametrize("kind", ["Questionnaire", "CodeSystem", "ValueSet"])
+def test_an_unknown_parameter_is_passed_over_where_the_client_prefers_it(client, kind):
+    here = f"/fhir/{kind}?unknown=1&_count=1"
+    assert client.get(here).status_code == 422
+    page = client.get(here, headers={"Prefer": "handling=lenient"}).json()
+    assert [len(page["entry"]), "unknown" in page["link"][0]["url"]] == [1, False]
+
+
 @pytest.mark.parametrize(
     "where",
     [

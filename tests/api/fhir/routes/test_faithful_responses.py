@@ -67,16 +67,19 @@ def test_each_element_is_told_again_as_it_was_sent(caller, element):
 def test_order_encounter_author_and_patient_reach_every_result(caller):
     body = fhir_response() | RICH
     name = create(caller, body)["id"]
-    kinds = ("Observation", "RiskAssessment", "DocumentReference", "Composition", "Provenance")
+    kinds = ("Observation", "RiskAssessment", "DiagnosticReport", "DocumentReference",
+             "Composition", "Provenance")  # fmt: skip
     read = {kind: caller.get(f"/fhir/{kind}/{name}").json() for kind in kinds}
     order, encounter, author = RICH["basedOn"][0], RICH["encounter"], RICH["author"]
     assert read["Observation"]["basedOn"] == [order]
     assert read["Observation"]["partOf"] == RICH["partOf"]
     assert read["Observation"]["performer"] == [author]
     assert read["RiskAssessment"]["basedOn"] == order
+    assert read["DiagnosticReport"]["basedOn"] == [order]
+    assert read["DiagnosticReport"]["performer"] == [author]
     assert order in read["DocumentReference"]["context"]["related"]
     assert read["DocumentReference"]["context"]["encounter"] == [encounter]
-    for kind in ("Observation", "RiskAssessment", "Composition"):
+    for kind in ("Observation", "RiskAssessment", "DiagnosticReport", "Composition"):
         assert read[kind]["encounter"] == encounter, kind
     for kind in ("DocumentReference", "Composition"):
         assert author in read[kind]["author"], kind

@@ -30,9 +30,10 @@ from support.builders import (
 )
 
 from api.security.keys import generate_signing_key
+from api.security.tokens.access_tokens import Principal
 from api.security.tokens.client_assertions import VerifiedAssertion
 from api.store.accounts import invitations, issuers, kept_forms, login_credentials, sessions
-from api.store.accounts.callers import consume_assertion
+from api.store.accounts.callers import consume_assertion, revoke_token
 from api.store.accounts.clients import add_api_key, add_client_key, set_key_set_url
 from api.store.accounts.practitioners import add_practitioner
 from api.store.batches import batches
@@ -55,6 +56,7 @@ from api.store.database.tables import (
     ScreeningRow,
     WithdrawalRow,
 )
+from api.store.deliveries import message_rules
 from api.store.errors import ConflictError, NotFoundError
 from api.store.forms import links
 from api.store.operations.startup import open_store
@@ -79,7 +81,7 @@ def signs_in(work, practitioner):
         practitioner,
         login_credentials.NewCredentials(f"dr {practitioner}", "hash", "totp", 0),
     )
-    login_credentials.link_identity(work, practitioner, "https://login.example", practitioner)
+    login_credentials.set_identity(work, practitioner, "https://login.example", practitioner)
     imported_rows.add_imported_screening(work, "a row", intake())
     original = screenings.add_screening(work, intake())
     by_another = intake().assessment.model_copy(update={"rulebook": "nociplastic@2.0.0"})
@@ -117,7 +119,7 @@ def two(store):
     for owner in owners:
         fill_patient_record(store, owner)
 
-        def more(work, client=owner.client):
+        def more(work, owner=owner, client=owner.client):
             signs_in(work, add_practitioner(work, "dr", "Dr", ["score"]).id)
             jwk = generate_signing_key("ES384").to_public_jwk()
             add_client_key(work, client, {name: jwk[name] for name in jwk if name != "use"})
@@ -131,6 +133,9 @@ def two(store):
             terms = IssuerTerms(key_set_url="https://ehr.example/jwks.json")
             issuer = issuers.add_issuer(work, "hooks", f"https://{client}.example", "", terms)
             issuers.consume_token(work, issuer.id, "jti", 4_000_000_000, 0)
+            message_rules.replace_message_rules(work, "{}")
+            principal = Principal(client, owner.organisation, frozenset(), 4_000_000_000, "token")
+            revoke_token(work, principal._replace(jti_sha256="0" * 64))
 
         do(store, owner, more)
     return owners

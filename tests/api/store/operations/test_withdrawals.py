@@ -22,32 +22,40 @@ from support.path_resources import public_jwk
 from support.servers.postgres import HOMES, dump
 
 from api.main import create_app
-from api.outbound.allowlist import HostPort
+from api.outbound.allowlist import AllowedHost, HostPort
+from api.store import approvals
 from api.store.accounts import (
     callers,
     clients,
     invitations,
     issuers,
+    login_credentials,
     organisations,
     practitioners,
+    quotas,
     sessions,
 )
 from api.store.accounts.sessions import SessionLifetimes
+from api.store.batches import batches
 from api.store.database.engine import DatabaseError
-from api.store.database.tables import LinkRow, ScreeningRow, SessionRow
-from api.store.deliveries import allowed_hosts, destinations
+from api.store.database.tables import BatchRow, LinkRow, RecoveryCodeRow, ScreeningRow, SessionRow
+from api.store.deliveries import allowed_hosts, destinations, outbox
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.errors import NotFoundError, UnavailableError
 from api.store.forms import links
 from api.store.operations.backup import create_backup, restore_backup
 from api.store.operations.startup import open_store
-from api.store.operations.withdrawals import FAULT_TEXT, apply_ledger
+from api.store.operations.withdrawal_acts import ACTS
+from api.store.operations.withdrawals import FAULT_TEXT, apply_ledger, end_all_access
 from api.store.patients import data_subject_rights, legal_holds
 from api.store.patients.patient_lookup import PatientSelector
+from api.store.screenings import screenings
 from api.store.withdrawal_ledger import COMMITTED, Withdrawal, WithdrawalLedger
+from schemas.organisations.approvals import ErasureRequest, RequestedPatient
 from schemas.organisations.issuer import IssuerTerms
 
 PATIENT = PatientSelector("MRN-0042", None)
+PACS = HostPort("pacs.example", 443)
 
 
 @pytest.fixture
@@ -205,7 +213,7 @@ def test_everything_withdrawn_after_a_backup_is_withdrawn_after_its_restore(
     process = run_command(restored, "withdrawals", "apply")
     assert process.returncode == 0, process.stderr
     assert "api_key 1, client 1, client_scopes 1" in process.stderr
-    assert "ended 1 sessions, 1 invitations and 1 links" in process.stderr
+    assert "ended 1 sessions, 1 invitations, 1 links and every access token" in process.stderr
     again = open_again(restored)
     assert practice.describe(again) == withdrawn
     with pytest.raises(NotFoundError):
@@ -215,6 +223,164 @@ def test_everything_withdrawn_after_a_backup_is_withdrawn_after_its_restore(
     )
     assert "MRN" not in settings.ledger_file.read_text()
     assert settings.ledger_file.stat().st_mode & 0o777 == 0o600
+
+
+class LaterActs:
+    """Acts after a backup that take a right away or give protection, and the question for each.
+
+    `before` and `after` are the answers before the acts and after them.
+    """
+
+    def __init__(self, store) -> None:
+        self.store, self.owner = store, clinic(store)
+        self.other = clinic(store)
+        self.dismissed = [self.do(practitioners.add_practitioner, name, name, ["score"]).id
+                          for name in ("password", "factor", "identity", "codes")]  # fmt: skip
+        self.password, self.factor, self.identity, self.codes = self.dismissed
+        for person in (self.password, self.factor, self.codes):
+            self.set_password(person, "old")
+        (self.code, *_) = self.set_password(self.codes, "old")
+        self.do(login_credentials.set_identity, self.identity, "https://idp.example", "old")
+        self.do(issuers.update_issuer, self.add_issuer(), terms=self.terms("score", "batches"))
+        self.client = self.do(clients.add_client, "Slower", ["score"], 500).id
+        self.do(organisations.update_organisation, {"second_approval": True, "retention_years": 9})
+        self.do(quotas.update_quotas, {"waiting_rows": 900})
+        self.do(allowed_hosts.add_allowed_host, PACS, private=True)
+        self.where = DestinationSecrets(address="mllps://ehr.example:443")
+        self.destination = self.do(destinations.add_destination, "EHR", "generic-v2", self.where,
+                                   follows=False)  # fmt: skip
+        self.wrong, screening = (add(store, self.owner, number) for number in ("MRN-7", "MRN-8"))
+        self.held = PatientSelector("MRN-8", None)
+        self.released = PatientSelector("MRN-9", None)
+        self.do(links.add_link, links.LinkRequest(intake("MRN-9").patient, "phq4@1.0.0"))
+        new = outbox.NewDelivery(self.destination, screening.id, "result", outbox.SINGLE_LINE)
+        self.delivery = self.do(outbox.enqueue_delivery, new).id
+        self.batch, self.erased_batch = self.add_batch(), self.add_batch()
+        self.rejected = self.request_erasure("MRN-8")
+        self.request_erasure("MRN-10")
+        add(store, self.owner, "MRN-10")
+
+    def do(self, act, *arguments, **options):
+        return do(self.store, self.owner, act, *arguments, **options)
+
+    def set_password(self, person, password_hash):
+        new = login_credentials.NewCredentials(person, password_hash, "A" * 32, 0)
+        return self.do(login_credentials.set_credentials, person, new)
+
+    def terms(self, *scopes):
+        return IssuerTerms(keys=(public_jwk(),), scopes=scopes)
+
+    def add_issuer(self):
+        self.issuer = self.do(issuers.add_issuer, "access", f"https://{uuid4()}.example", "here",
+                              self.terms("score")).id  # fmt: skip
+        return self.issuer
+
+    def add_batch(self):
+        batch = batches.NewBatch("score", "phq4@1.0.0", "0", {})
+        return self.do(batches.add_batch, batch, [], datetime.now(UTC) + timedelta(days=1)).id
+
+    def request_erasure(self, number):
+        request = ErasureRequest(patient=RequestedPatient(reference=number))
+        return self.do(approvals.submit_request, request).id
+
+    def act(self) -> None:
+        self.do(login_credentials.update_password, self.password, "new")
+        self.set_password(self.factor, "new")
+        self.do(login_credentials.set_identity, self.identity, "https://idp.example", "new")
+        assert self.do(login_credentials.use_second_factor, self.codes, self.code)
+        self.do(issuers.update_issuer, self.issuer, terms=self.terms("score"))
+        self.do(clients.update_client, self.client, {"requests_per_minute": 5})
+        self.do(organisations.update_organisation, {"retention_years": 5})
+        self.do(quotas.update_quotas, {"waiting_rows": 50})
+        self.do(allowed_hosts.add_allowed_host, PACS, private=False)
+        elsewhere = DestinationSecrets(address="mllps://other.example:443")
+        self.do(destinations.update_destination, self.destination, {}, elsewhere)
+        self.do(outbox.cancel_delivery, self.delivery)
+        self.do(batches.cancel_batch, self.batch)
+        self.do(data_subject_rights.erase_batch, self.erased_batch)
+        wrong = self.do(screenings.find_screening, self.wrong.id)
+        self.do(screenings.mark_entered_in_error, wrong, "another patient")
+        self.do(legal_holds.place_hold, self.held, "a suit")
+        hold = self.do(legal_holds.place_hold, self.released, "a suit")
+        self.do(legal_holds.release_hold, hold.id)
+        self.do(legal_holds.place_hold, PatientSelector("MRN-99", None), "not stored here")
+        kinds = ["erasure"]
+        self.do(approvals.decide_request, self.rejected, kinds, is_approved=False)
+        self.do(data_subject_rights.erase_patient, PatientSelector("MRN-10", None))
+        do(self.store, self.other, organisations.update_organisation, {"second_approval": True})
+        do(self.store, self.other, organisations.update_organisation, {"active": False})
+
+    def answer(self, store) -> dict[str, object]:
+        """What still holds of each right, and each protection."""
+        here = self.owner.organisation
+
+        def read(work):
+            limits = clients.find_client(work, self.client).requests_per_minute
+            terms = next(
+                item.terms for item in issuers.list_issuers(work) if item.id == self.issuer
+            )
+            codes = [row.used_at for row in work.list_rows(work.select(RecoveryCodeRow).where(
+                col(RecoveryCodeRow.practitioner_id) == self.codes))]  # fmt: skip
+            sends = destinations.find_destination(work, self.destination)
+            screening = screenings.find_screening(work, self.wrong.id)
+            own = organisations.find_own_organisation(work)
+            return {
+                "client_limit": limits,
+                "issuer": terms.scopes,
+                "unused recovery codes": codes.count(None),
+                "retention": own.retention_years,
+                "quota": quotas.load_quotas(work.session, here).waiting_rows,
+                "private host": AllowedHost(PACS, True) in allowed_hosts.list_allowed_hosts(work),
+                "old address": sends.active and sends.address == self.where.address,
+                "delivery": outbox.find_delivery(work, self.delivery).state,
+                "batch": work.load_row(BatchRow, self.batch).cancelled_at is not None,
+                "erased batch": work.count(BatchRow, col(BatchRow.id) == self.erased_batch),
+                "in error": screening.state,
+                "held": bool(legal_holds.list_holds(work, self.held)),
+                "released": bool(legal_holds.list_holds(work, self.released)),
+                "requests": len(approvals.list_approvals(work, ["erasure"])),
+            }
+
+        return do(store, self.owner, read) | {
+            "old passwords": [
+                login_credentials.read_password_hash(store, here, person) == "old"
+                for person in (self.password, self.factor, self.codes)
+            ],
+            "old identity": login_credentials.look_up_identity(store, "https://idp.example", "old"),
+            "other organisation": [
+                (item.active, item.second_approval)
+                for item in store_organisations(store)
+                if item.id == self.other.organisation
+            ],
+        }
+
+
+def store_organisations(store):
+    with store.read_all_organisations() as session:
+        return organisations.list_organisations(session)
+
+
+def test_rights_taken_away_and_protection_given_after_a_backup_hold_after_its_restore(
+    store, restore, open_again
+):
+    acts = LaterActs(store)
+    before, kid = acts.answer(store), store.signing_keys.find_current_key().kid
+    restore_now = restore(store)
+    acts.act()
+    after = acts.answer(store)
+    assert [question for question in before if before[question] == after[question]] == ["released"]
+    again = open_again(restore_now(), may_be_unsettled=True)
+    assert acts.answer(again) == before
+    counts = apply_ledger(again)
+    assert (counts["login"], counts["placed_hold_without_patient"]) == (2, 1)
+    assert acts.answer(again) == after
+    end_all_access(again)
+    assert [key.kid != kid for key in again.signing_keys.list_published_keys()] == [True]
+    entries = again.ledger.read().withdrawals.values()
+    Practice(again).withdraw_everything(again)
+    kinds = {entry.kind for entry in again.ledger.read().withdrawals.values()}
+    assert kinds == ACTS.keys()
+    assert "MRN" not in "".join(target for entry in entries for target in entry.targets)
 
 
 def test_a_restored_service_serves_nothing_until_the_operator_decides(

@@ -11,13 +11,12 @@ from support.scoring.answer_strategies import partial_answers
 from support.scoring.engine_rows import frame_of
 from support.scoring.second_rulebook import load_second
 
-from scoring.answer_model import build_answer_model
+from scoring.answer_model import find_answer_model
 from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules
 from scoring.columns.reading.parsing import parse_intakes
 
 LOADED = load_catalogue().find_version("nociplastic@1.0.0")
-MODEL = build_answer_model(LOADED.rulebook)
 
 
 def read_text(question: str, cell: str | None):
@@ -132,7 +131,7 @@ def test_what_the_model_accepts_is_read_alike_as_text_and_typed(intakes):
 @given(st.sampled_from(list(LOADED.questions)), st.integers(-5, 2000), st.booleans())
 def test_numbers_are_refused_where_the_model_refuses_them(question, number, is_text):
     try:
-        MODEL.model_validate({question: number})
+        find_answer_model(LOADED).model_validate({question: number})
         accepted = True
     except ValidationError:
         accepted = False

@@ -1,0 +1,1 @@
+"""What clients write: single responses, and bundles of requests."""

@@ -20,6 +20,7 @@ CHART = RESULTS / "speed.svg"
 _PACKAGES = ("nociscreen", "fastapi", "uvicorn", "pydantic", "sqlalchemy", "polars", "weasyprint",
              "psycopg", "zen-engine", "typst")  # fmt: skip
 
+MIN_WHOLE_RATE = 100
 _EXPLANATION = (
     "A value is the ratio of the rates of both sides, which took turns, unless the row says "
     "otherwise. CPU is ours, by request or row, with all processes of the service."
@@ -55,13 +56,17 @@ def format_figure(figure: Figure) -> tuple[str, ...]:
     at = "≤ " if figure.at_most else ""
     return (
         figure.what,
-        f"{figure.our_rate:,.0f}" if figure.our_rate else "",
-        f"{figure.other_rate:,.0f}" if figure.other_rate else "",
+        _format_rate(figure.our_rate),
+        _format_rate(figure.other_rate),
         f"{figure.cpu_ms:,.3g}" if figure.cpu_ms else "",
         f"{figure.value:.3g}",
         f"{at}{figure.goal:g}" if figure.goal else "",
         {None: "", True: "yes", False: "no"}[figure.is_met],
     )
+
+
+def _format_rate(rate: float) -> str:
+    return "" if not rate else f"{rate:,.0f}" if rate >= MIN_WHOLE_RATE else f"{rate:.1f}"
 
 
 HEADER = ("what", "ours /s", "other /s", "CPU ms", "value", "goal", "met")

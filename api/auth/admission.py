@@ -104,6 +104,7 @@ class MeteredRenderer:
 
     def __init__(self, services: Services, caller: Caller) -> None:
         self._renderer, self._limiter = services.renderer, services.rate_limiter
+        self.workers = self._renderer.workers
         self._bucket = f"render {caller.organisation}"
         self._quota = find_effective_quotas(caller.quotas, services.settings).render_seconds
 

@@ -21,7 +21,9 @@ from scoring.catalogue import Catalogue
 
 
 class PdfRenderer(Protocol):
-    """Renders documents to PDF."""
+    """Renders documents to PDF, up to `workers` at once."""
+
+    workers: int
 
     def render(self, document: Document, meter: Callable[[float], None] = ...) -> bytes:
         """Return the PDF of the document, and tell `meter` the seconds that it took."""

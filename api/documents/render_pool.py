@@ -29,6 +29,7 @@ class RendererPool:
     def __init__(
         self, workers: int, queue: int, seconds: float, *, memory: int = MAX_MEMORY_BYTES
     ) -> None:
+        self.workers = workers
         self._places = threading.BoundedSemaphore(workers + queue)
         self._idle: LifoQueue[ChildProcess | None] = LifoQueue()
         for _ in range(workers):
@@ -112,6 +113,8 @@ class InProcessRenderer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+
+    workers = 1
 
     def render(self, document: Document, meter: Callable[[float], None] = _ignore) -> bytes:
         """Return the PDF of the document, and tell `meter` the seconds that it took."""

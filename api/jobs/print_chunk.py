@@ -1,13 +1,17 @@
-"""Prints the reports of a chunk: one report per row, named only by the number of the row."""
+"""Prints the reports of a chunk: one report per row, named only by the number of the row.
+
+The rows of a chunk are printed by all render processes at once.
+"""
 
 import struct
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from api.auth.services import PdfRenderer
 from api.documents.document_builder import PatientAnswers, PrintSettings, render_answers
 from api.documents.request import DocumentRequest
-from api.jobs.row_answers import read_answered_rows, read_row_numbers
+from api.jobs.row_answers import RowAnswers, read_answered_rows, read_row_numbers
 from api.jobs.score_chunk import find_rulebook
 from api.problems import TooManyRequestsProblem
 from api.store.batches.chunks import CHUNK_DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
@@ -39,20 +43,23 @@ def print_reports(
         return _build_outcome([], read_row_numbers(task), SET_ASIDE)
     loaded, options = find_rulebook(rulebooks, task.batch.rulebook), task.batch.options
     request = DocumentRequest(options["format"], options["document"], options["locale"])
-    reports: list[PrintedReport] = []
-    failed: list[int] = []
-    for row in read_answered_rows(task, loaded):
+
+    def print_row(row: RowAnswers) -> PrintedReport | int:
+        """Return the report of a row, or its number if it cannot be printed."""
         try:
             answers = row.answers.model_dump(exclude_none=True)
             intake = PatientAnswers(answers, Patient(reference=row.reference))
             document = render_answers(loaded, settings, layout, intake, request)
-            reports.append(
-                PrintedReport(f"report-{row.number:09d}{document.suffix}", document.content)
-            )
         except Exception as error:
             if is_transient(error) or task.tries < tries:
                 raise
-            failed.append(row.number)
+            return row.number
+        return PrintedReport(f"report-{row.number:09d}{document.suffix}", document.content)
+
+    with ThreadPoolExecutor(layout.workers) as printers:
+        rows = [*printers.map(print_row, read_answered_rows(task, loaded))]
+    reports = [row for row in rows if isinstance(row, PrintedReport)]
+    failed = [row for row in rows if isinstance(row, int)]
     return _build_outcome(reports, failed, CHUNK_DONE if reports else SET_ASIDE)
 
 

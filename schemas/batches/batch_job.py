@@ -21,6 +21,11 @@ class BatchProgress(FrozenModel):
         description="Rows that could not be processed after several attempts, or not be sent; "
         "listed as problems."
     )
+    seconds_left: int | None = Field(
+        default=None,
+        description="An estimate from the rows done since the batch was created; only while it "
+        "runs.",
+    )
     finished_at: datetime | None = None
 
 

@@ -347,4 +347,4 @@ def shape(value):
 
 OF_THE_CASE = {"links", "assessment", "patient", "requests_per_minute", "retention_years", "next",
                "replaced_by", "entered_in_error", "replaces", "expires_at", "context",
-               "by_status", "by_band", "by_tier", "finished_at"}  # fmt: skip
+               "by_status", "by_band", "by_tier", "finished_at", "seconds_left"}  # fmt: skip

@@ -4,6 +4,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime, timedelta
+from math import ceil
 from typing import Any, NamedTuple
 from uuid import uuid4
 
@@ -127,12 +128,19 @@ def compute_progress(work: Transaction, batch: StoredBatch) -> BatchProgress:
         state = "done"
     elif batch.cancelled_at is not None:
         state = "cancelled"
+    rows_left = batch.rows - rows_done
+    seconds_left = (
+        ceil((work.now - batch.created_at).total_seconds() * rows_left / rows_done)
+        if state == "running" and rows_done
+        else None
+    )
     last_done_at = max((row.last for row in by_state.values()), default=batch.created_at)
     return BatchProgress(
         state=state,
         rows=batch.rows,
         rows_done=rows_done,
         rows_set_aside=by_state[SET_ASIDE].rows if SET_ASIDE in by_state else 0,
+        seconds_left=seconds_left,
         finished_at=last_done_at if state == "done" else None,
     )
 

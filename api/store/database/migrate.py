@@ -1,31 +1,42 @@
-"""Migrations: upgrade or downgrade the database schema and compare it with this release."""
+"""Migrations: upgrade or downgrade the database schema and compare it with this release.
 
+Alembic is imported late: a start on a database of this release does without it.
+"""
+
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import ProgrammingError
 
 from api.store.database.engine import Database, DatabaseError
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
 SCRIPTS_FOLDER = Path(__file__).parents[1] / "migrations"
+_REVISION = re.compile(r'^revision(?:: str)? = "(\w+)"', re.MULTILINE)
+_FOLLOWED_REVISION = re.compile(r'^down_revision.*? = "(\w+)"', re.MULTILINE)
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
     """Upgrade to a revision. Raises DatabaseError if a newer release migrated the database."""
+    from alembic import command
+
     with _schema_owner(database) as connection:
         command.upgrade(_alembic_config(connection), revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
     """Downgrade the database to an earlier revision."""
+    from alembic import command
+
     with _schema_owner(database) as connection:
         command.downgrade(_alembic_config(connection), revision)
 
@@ -37,22 +48,26 @@ def is_current(connection: Connection) -> bool:
     """
     try:
         with connection.begin_nested():
-            revision = MigrationContext.configure(connection).get_current_revision()
+            revision = _read_revision(connection)
     except ProgrammingError:
         return False
     return revision == find_latest_revision()
 
 
 @cache
-def find_latest_revision() -> str | None:
-    """Return the schema revision of this release."""
-    return ScriptDirectory.from_config(_alembic_config(None)).get_current_head()
+def find_latest_revision() -> str:
+    """Return the schema revision of this release: the only script that no other one follows."""
+    texts = [file.read_text(encoding="utf-8") for file in SCRIPTS_FOLDER.rglob("[0-9]*_*.py")]
+    revisions = {match[1] for text in texts if (match := _REVISION.search(text))}
+    followed = {match[1] for text in texts if (match := _FOLLOWED_REVISION.search(text))}
+    (latest,) = revisions - followed
+    return latest
 
 
 @cache
 def list_revisions() -> tuple[tuple[str, str | None], ...]:
     """Return each revision with its predecessor, oldest first."""
-    scripts = list(ScriptDirectory.from_config(_alembic_config(None)).walk_revisions())
+    scripts = list(_open_scripts().walk_revisions())
     return tuple((script.revision, script.down_revision) for script in reversed(scripts))  # type: ignore[misc]
 
 
@@ -69,7 +84,7 @@ def find_schema_fault(database: Database) -> str | None:
         if is_current(connection):
             return None
     with _schema_owner(database) as connection:
-        revision = MigrationContext.configure(connection).get_current_revision()
+        revision = _read_revision(connection)
     return (
         f"the database schema is {revision or 'empty'}, and this release needs "
         f"{find_latest_revision()}"
@@ -85,7 +100,7 @@ def _schema_owner(database: Database) -> Iterator[Connection]:
             connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
             connection.exec_driver_sql("SET LOCAL lock_timeout = 0")
             connection.exec_driver_sql("SELECT pg_advisory_xact_lock(7304181)")
-        revision = MigrationContext.configure(connection).get_current_revision()
+        revision = _read_revision(connection)
         if revision not in {None, *(name for name, _ in list_revisions())}:
             raise DatabaseError("the database was migrated by a newer release: run that release")
         if revision is None and inspect(connection).has_table("screening"):
@@ -97,7 +112,24 @@ def _schema_owner(database: Database) -> Iterator[Connection]:
     database.engine.dispose()  # earlier connections lack the application role
 
 
-def _alembic_config(connection: Connection | None) -> Config:
+def _read_revision(connection: Connection) -> str | None:
+    """Return the revision of the database; None if it has none."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    query = text("SELECT version_num FROM alembic_version")
+    revision: str | None = connection.execute(query).scalar_one_or_none()
+    return revision
+
+
+def _open_scripts() -> "ScriptDirectory":
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory.from_config(_alembic_config(None))
+
+
+def _alembic_config(connection: Connection | None) -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(SCRIPTS_FOLDER))
     config.attributes["connection"] = connection

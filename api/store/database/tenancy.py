@@ -15,7 +15,6 @@ from sqlalchemy import BindParameter, Engine, FromClause, Insert, Table, Update,
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import ORMExecuteState, Session, with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
-from sqlalchemy.sql import visitors
 from sqlmodel import col
 
 from api.store.database.tables import OWNED_TABLES, OwnedRow
@@ -150,29 +149,36 @@ def find_owned_tables(statement: Any) -> tuple[type[OwnedRow], ...]:
     tables = _found_tables.get(statement)
     if tables is None:
         names = _collect_table_names(statement)
-        tables = tuple(table for table in OWNED_TABLES if table.__tablename__ in names)
+        tables = tuple(table for name, table in _TABLE_NAMES if name in names)
         tables = _found_tables[statement] = tables or OWNED_TABLES
     return tables
 
 
+_TABLE_NAMES = [(str(table.__tablename__), table) for table in OWNED_TABLES]
 _found_tables: WeakKeyDictionary[Any, tuple[type[OwnedRow], ...]] = WeakKeyDictionary()
 
 
 def _collect_table_names(statement: Any) -> set[str]:
     """Return the name of every table in the parts of a statement, and of those its columns are of.
 
-    A visitor does not enter the rows of an INSERT of many values: of such a statement none is
-    returned.
+    Each part is visited once, which a visitor of SQLAlchemy does not do. The rows of an INSERT of
+    many values are no parts: of such a statement none is returned.
     """
     if getattr(statement, "_multi_values", ()):
         return set()
-    names, sources, waiting = set(), set(), [statement]
+    names: set[str] = set()
+    visited: dict[int, Any] = {}
+    waiting = [statement]
     while waiting:
-        for element in visitors.iterate(waiting.pop()):
-            if isinstance(element, Table):
-                names.add(element.name)
-            source = getattr(element, "table", None)  # a column does not count it as its part
-            if isinstance(source, FromClause) and source not in sources:
-                sources.add(source)
-                waiting.append(source)
+        element = waiting.pop()
+        if id(element) in visited:
+            continue
+        visited[id(element)] = element
+        if isinstance(element, Table):
+            names.add(element.name)
+            continue
+        waiting.extend(element.get_children())
+        source = getattr(element, "table", None)  # a column does not count it as its part
+        if isinstance(source, FromClause):
+            waiting.append(source)
     return names

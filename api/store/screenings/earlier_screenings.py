@@ -6,6 +6,7 @@ time of its answers.
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, and_, exists, or_, tuple_
@@ -87,6 +88,7 @@ def _find_first_stored_at(work: Transaction, screening: Screening) -> Any:
     return row.first_stored_at if row else screening.created_at
 
 
+@lru_cache(maxsize=64)
 def _stands_for_its_answers(rulebook: str) -> ColumnElement[bool]:
     """Return the condition that no other screening tells the same answers better here."""
     link: Any = aliased(RescoringRow)

@@ -19,6 +19,7 @@ class SlowRenderer:
     """Says that each document took this many seconds."""
 
     seconds = 20.0
+    workers = 1
 
     def render(self, _document, meter=None):
         meter(self.seconds)

@@ -4,6 +4,7 @@ import io
 import json
 import zipfile
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 
 import polars as pl
 import pytest
@@ -350,6 +351,7 @@ class TestResults:
         )
         progress = kept_client.get(batch["links"]["self"]).json()
         assert (progress["state"], progress["rows_done"]) == ("running", 6)
+        assert progress["seconds_left"] >= 0
         response = kept_client.get(batch["links"]["results"])
         assert problem(response) == (409, "conflict")
         assert "retry-after" in response.headers
@@ -719,6 +721,20 @@ class TestReports:
         assert list(documents) == [f"report-{n:09d}.txt" for n in (1, 2, 4)]
         for reference, text in zip(("MRN-1", "MRN-2", "MRN-4"), documents.values(), strict=True):
             assert reference in text.decode()
+
+    def test_are_printed_by_all_render_processes_at_once(self, kept_client, batch, monkeypatch):
+        both_print = Barrier(2)
+
+        class PairedRenderer:
+            workers = 2
+
+            def render(self, _document, _meter=None):
+                both_print.wait(30)
+                return b"%PDF"
+
+        monkeypatch.setattr("support.batch_files.InProcessRenderer", PairedRenderer)
+        documents = self.print_reports(kept_client, batch, status=["scored"])
+        assert [*documents.values()] == [b"%PDF", b"%PDF"]
 
     def test_says_what_a_report_of_the_same_answers_says(self, kept_client, batch):
         documents = self.print_reports(

@@ -249,3 +249,7 @@ def test_revision_0009_renames_delivery_outcomes_both_ways(database):
     assert read_outcomes() == [["text", *renamed, "accepted"]] * 2
     migrate.downgrade(database, "0008")
     assert read_outcomes() == [["text", *former, "accepted"]] * 2
+
+
+def test_the_script_that_none_follows_is_the_last_revision():
+    assert migrate.find_latest_revision() == STEPS[-1][0]

@@ -36,6 +36,7 @@ OF_RULEBOOKS = (
     "/fhir/Questionnaire/",
     "/fhir/CodeSystem/",
     "/fhir/ValueSet/",
+    "/fhir/Device/",
 )
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
          "definition": "QuestionnaireResponse-score", "code": "invalid_request",

@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # compiled once, not by every process that a test starts, whatever the shell says
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms validators spark bench attack endurance openapi rulebooks lock clean
+.PHONY: setup setup-dev demo test serve check shuffled deep full mutation mutation-edge fuzz kills forms entrances engine validators spark bench attack endurance openapi rulebooks lock clean
 
 setup: $(VENV)/.run ## the service alone: system libraries, virtual environment, locked dependencies
 setup-dev: $(VENV)/.dev ## the same with what tests and checks need
@@ -31,7 +31,7 @@ $(VENV)/.dev: $(VENV)/.run requirements-dev.lock tests/support/report_validators
 demo: setup ## one real intake over HTTP: a table, demo/assessment.json and demo/report.pdf
 	python scripts/demo.py
 
-test: setup-dev ## the suite; of tests that differ in database, language or size alone, one
+test: setup-dev ## the suite; of tests that differ in database, language or size alone, one; samples
 	TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal
 
 serve: setup ## keeps running and prints where to sign in; another port: PORT=8080 make serve
@@ -49,7 +49,7 @@ check: setup-dev ## what must hold before anything else
 	nociscreen rulebook check scoring/rulebooks/nociplastic/2.0.0.toml
 	nociscreen rulebook check scoring/rulebooks/phq4/1.0.0.toml
 	nociscreen openapi --check
-	python scripts/breaking_changes.py
+	python scripts/contract/breaking_changes.py
 	python scripts/reference.py --check
 	python scripts/clinical_page.py --check
 	python scripts/safety_pages.py --check
@@ -57,7 +57,7 @@ check: setup-dev ## what must hold before anything else
 shuffled: setup-dev ## the suite ten times, each in another random order
 	for seed in 1 2 3 4 5 6 7 8 9 10; do TEST_SAMPLE=1 python -m pytest -n 3 --dist worksteal -p pytest_randomly --randomly-seed=$$seed || exit 1; done
 
-deep: full mutation fuzz kills attack forms validators spark contract ## the long runs
+deep: full mutation fuzz kills attack forms validators entrances engine spark contract supply ## the long runs
 
 full: setup-dev ## the suite with every test on both databases, in every language and at every size
 	python -m pytest -n 3 --dist worksteal
@@ -91,11 +91,25 @@ spark: setup-dev ## the same rules in a local Spark; needs Java, downloads PySpa
 	python -m pip install --quiet --disable-pip-version-check --editable '.[spark]'
 	TEST_SPARK=1 python -m pytest tests/scoring/columns/test_arrow.py
 
+engine: setup ## the scorer as a wheel of its own, built twice, and its recipes in an empty environment
+	$(BIN)/python scripts/engine_wheel.py build/engine
+	$(BIN)/python scripts/engine_wheel.py build/engine-again
+	cmp build/engine/*.whl build/engine-again/*.whl
+	$(PYTHON) -m venv --clear build/engine-environment
+	build/engine-environment/bin/python -m pip install --quiet --disable-pip-version-check build/engine/*.whl
+	build/engine-environment/bin/python -I -c "import nociscreen_engine"
+	build/engine-environment/bin/python -m pip install --quiet --disable-pip-version-check duckdb 'pandas<3' pyarrow
+	build/engine-environment/bin/python -I scripts/page_recipes.py docs/engine.md
+
+entrances: setup-dev ## 20,000 random intakes through every way in, compared with the engine
+	TEST_ENTRANCES=20000 python -m pytest tests/api/batch_scoring/test_entrances.py
+
 validators: setup-dev ## every example in every language, before the validators of PDF and CDA
 	TEST_EVERY_LANGUAGE=1 python -m pytest tests/reports/test_validators.py
 
-forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and scored here
+forms: setup-dev ## a thousand random answer sets, filled in by LHC-Forms and scored here; 2,000 more, put as they were read
 	TEST_FORMS=1000 python -m pytest tests/api/fhir/test_lhc_forms.py
+	TEST_EMITTED=2000 python -m pytest tests/api/fhir/test_emit_then_accept.py
 
 bench: setup-dev ## every figure a ratio taken in one run, beside its goal
 	python -m bench.run
@@ -126,11 +140,19 @@ docs: setup-dev ## the documentation site in build/site; fails on a broken link 
 
 .PHONY: contract
 contract: setup-dev ## the description before three linters; clients by four generators do the main job
-	python scripts/contract.py
+	python scripts/contract/clients.py
+
+.PHONY: supply
+supply: setup-dev ## no secret in the repository; two builds of the wheel equal byte for byte
+	python scripts/supply.py
 
 .PHONY: sbom
 sbom: setup-dev ## build/sbom.json: the locked run-time packages as CycloneDX, with licences and hashes
 	python scripts/sbom.py
+
+.PHONY: walks
+walks: setup-dev ## the four tutorials, timed: commands and seconds of each
+	python scripts/walks.py
 
 .PHONY: image-steps
 image-steps: ## the steps of deploy/Dockerfile in a clean folder, without Docker; then a report by what they made

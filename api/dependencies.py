@@ -37,12 +37,6 @@ async def _request_context(request: Request) -> RequestContext:
     return RequestContext(find_services(request).store, build_actor(request, request.state.caller))
 
 
-def is_etag_match(tag: str, if_none_match: str | None) -> bool:
-    """Return whether `If-None-Match` names this ETag or `*`, compared weakly (RFC 9110, 13.1.2)."""
-    tags = [part.strip().removeprefix("W/") for part in (if_none_match or "").split(",")]
-    return tag in tags or tags == ["*"]
-
-
 def _print_settings(context: "RequestContextDep", caller: "CurrentCaller") -> PrintSettings:
     with context.store.continue_read(context.actor) as work:
         return issuance.load_print_settings(work, test=caller.test)

@@ -8,6 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
+from fastapi.telemetry import TelemetryConfig
 from starlette.exceptions import HTTPException
 
 from api.admin import routes as admin
@@ -68,6 +69,15 @@ BUSY_OPERATIONS = (
 )
 """The operations that are found by their path alone."""
 
+NO_TELEMETRY: TelemetryConfig = {
+    "tracing": False,
+    "metrics": False,
+    "logs": False,
+    "operation_spans": False,
+    "auto_configure": False,
+}
+"""FastAPI's own would send addresses with patients' numbers, faulty values and tracebacks."""
+
 
 class Service(FastAPI):
     """A FastAPI application with its services and a completed OpenAPI document."""
@@ -110,6 +120,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
+        telemetry=NO_TELEMETRY,
         lifespan=_close_at_shutdown,
     )
     app.state.services = _build_services(settings, rules, store)

@@ -12,11 +12,11 @@ from time import perf_counter
 import psycopg
 
 from api.store.database.engine import connect_sqlite
-from bench.load import rate
+from bench.figures import Sample, Side
+from bench.load import measure_load
 from bench.service import INTAKE, ROOT, build_environment, build_request, issue_token, start_service
 
 CLIENTS = 16
-Side = Callable[[], float]
 
 
 @contextmanager
@@ -45,8 +45,8 @@ def on_sqlite(seconds: float) -> Iterator[tuple[Side, Side]]:
 
 
 @contextmanager
-def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
-    """Both sides on one PostgreSQL 15, fsync on."""
+def on_postgres(seconds: float, workers: int = 1) -> Iterator[tuple[Side, Side]]:
+    """Both sides on one PostgreSQL 15, fsync on; ours in so many processes."""
     sys.path.insert(0, str(ROOT / "tests"))
     from support.servers.postgres import Postgres
 
@@ -70,24 +70,26 @@ def on_postgres(seconds: float) -> Iterator[tuple[Side, Side]]:
                 return count
 
             create_key_ring_file(Path(folder) / "key-ring")
-            with _serving(folder, {"DATABASE_URL": store_url}, seconds) as rate_of_service:
+            variables = {"DATABASE_URL": store_url}
+            with _serving(folder, variables, seconds, workers) as rate_of_service:
                 yield rate_of_service, lambda: _together(commits, seconds)
         finally:
             cluster.stop("fast")
 
 
 @contextmanager
-def _serving(folder: str, more: dict[str, str], seconds: float) -> Iterator[Side]:
+def _serving(folder: str, more: dict[str, str], seconds: float, workers: int = 1) -> Iterator[Side]:
     """Run a service on this folder or database; yield a function that returns its rate."""
     environment = build_environment(folder) | more
     token = issue_token(environment, "--minutes", "15")
     intake = INTAKE | {"patient": {"reference": "MRN-0042"}}
     request = build_request("/v1/screenings", token, intake)
-    with start_service(environment) as port:
-        yield lambda: rate(port, request, clients=CLIENTS, seconds=seconds, status=201)
+    words = ("--workers", str(workers)) if workers > 1 else ()
+    with start_service(environment, 0, *words) as service:
+        yield lambda: measure_load(service, request, clients=CLIENTS, seconds=seconds, status=201)
 
 
-def _together(commits: Callable[[float], int], seconds: float) -> float:
+def _together(commits: Callable[[float], int], seconds: float) -> Sample:
     counts: list[int] = []
     start = perf_counter()
     threads = [
@@ -98,4 +100,4 @@ def _together(commits: Callable[[float], int], seconds: float) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    return sum(counts) / (perf_counter() - start)
+    return Sample(sum(counts) / (perf_counter() - start))

@@ -66,7 +66,7 @@ def _criterion(criterion: Criterion, loaded: LoadedRulebook) -> str:
     return f"({points}) > 0 ? ({points}) * ({factor}) : ({points})"
 
 
-def _translate(  # noqa: C901, PLR0911 - one line for each word of a closed set
+def _translate(  # noqa: C901, PLR0911, PLR0912 - one line for each word of a closed set
     condition: conditions.Condition, loaded: LoadedRulebook
 ) -> str:
     match condition:
@@ -87,6 +87,13 @@ def _translate(  # noqa: C901, PLR0911 - one line for each word of a closed set
             return " and ".join(f"({_translate(part, loaded)})" for part in condition.all)
         case conditions.AnyOf():
             return " or ".join(f"({_translate(part, loaded)})" for part in condition.any)
+        case conditions.Either():
+            return " or ".join(f"({_translate(part, loaded)})" for part in condition.either)
+        case conditions.AtLeastOf():
+            counts = (f"(({_translate(part, loaded)}) ? 1 : 0)" for part in condition.of)
+            return f"{' + '.join(counts)} >= {condition.at_least_of}"
+        case conditions.HasAnswer():
+            return f"{condition.subject} != null"
         case conditions.Not():
             return f"not ({_translate(condition.not_, loaded)})"
         case conditions.Always():

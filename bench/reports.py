@@ -25,7 +25,7 @@ from reports.svg import anchor_at_start
 
 SECONDS = 1.5
 JOBS = 12
-BESIDE_TYPST = 1 / 8
+BESIDE_TYPST = 0.2
 ENDING = "\ue000"
 TWO_BESIDE_ONE = 1.7
 

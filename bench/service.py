@@ -8,10 +8,18 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 INTAKE = json.loads((ROOT / "api" / "contract" / "examples" / "widespread_pain.json").read_bytes())
 PROGRAM = str(Path(sys.executable).with_name("nociscreen"))
+
+
+class RunningService(NamedTuple):
+    """The port and the process of a server."""
+
+    port: int
+    pid: int
 
 
 def build_environment(folder: str) -> dict[str, str]:
@@ -54,10 +62,14 @@ def start_server(command: list[str], environment: dict[str, str]) -> Iterator[su
 
 
 @contextmanager
-def start_service(environment: dict[str, str], port: int = 0) -> Iterator[int]:
-    """Run the service until the block ends; yield its port, a free one by default."""
-    with start_server([PROGRAM, "serve", "--port", str(port)], environment) as server:
-        yield int(re.search(r":(\d+)$", server.stdout.readline().strip())[1])
+def start_service(
+    environment: dict[str, str], port: int = 0, *words: str
+) -> Iterator[RunningService]:
+    """Run the service until the block ends, on a free port by default."""
+    command = [PROGRAM, "serve", "--port", str(port), *words]
+    with start_server(command, environment) as server:
+        match = re.search(r":(\d+)$", server.stdout.readline().strip())
+        yield RunningService(int(match[1]), server.pid)
 
 
 def build_request(path: str, token: str, body: dict) -> bytes:

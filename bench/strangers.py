@@ -114,7 +114,7 @@ def _serving() -> Iterator[tuple[int, bytes, Callable[[int], bytes]]]:
             "NOCISCREEN_TRUSTED_PROXIES": "127.0.0.1",
         }
         token = issue_token(environment)
-        with start_service(environment) as port:
+        with start_service(environment) as (port, _):
             client = _add_strangers(environment, port, tarpit, hook)
             yield port, build_request("/v1/score", token, INTAKE), lambda n: _build_call(n, client)
 

@@ -16,7 +16,9 @@ InputFormat = Literal[
     "xpt",
 ]  # fmt: skip
 STANDARD_STREAM = "-"
-OUTPUT_FORMATS = ("csv", "ndjson", "parquet")
+OUTPUT_FORMATS = ("csv", "ndjson", "parquet", "xlsx", "sav")
+MERGED_FORMATS = ("parquet", "xlsx", "sav")
+"""Formats that are written from parts in Arrow IPC."""
 TEXT_FORMATS = ("csv", "ndjson", "json")
 _FORMATS: dict[str, InputFormat] = {
     ".csv": "csv",
@@ -88,7 +90,8 @@ def detect_format(name: str, override: str | None = None) -> FileFormat:
 def detect_output_format(name: str, override: str | None = None) -> FileFormat:
     """Return format and compression of a file to be written."""
     file_format = detect_format(name, override)
-    if file_format.format not in OUTPUT_FORMATS:
+    is_alias = override is None and name.lower().endswith((".xlsm", ".zsav"))
+    if file_format.format not in OUTPUT_FORMATS or is_alias:
         raise UnusableInputError(
             f"{name}: results are written as {', '.join(OUTPUT_FORMATS)}; name one of these, or "
             "pass --output-format"

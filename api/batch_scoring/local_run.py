@@ -3,7 +3,6 @@
 The output appears only when the whole run has succeeded.
 """
 
-import os
 import sys
 import zlib
 from collections.abc import Callable, Generator
@@ -20,14 +19,13 @@ from api.batch_scoring.checkpoints import (
     PartSummary,
     RunMismatchError,
     read_files,
-    sync_folder,
 )
 from api.batch_scoring.chunk_scorer import build_empty_results, score_frame
 from api.batch_scoring.column_names import ColumnNames
-from api.batch_scoring.compression import compress_member
 from api.batch_scoring.counts.row_keys import encode_row_keys
 from api.batch_scoring.counts.run_summary import summarise_part, summarise_run
 from api.batch_scoring.file_formats import (
+    MERGED_FORMATS,
     STANDARD_STREAM,
     FileFormat,
     UnusableInputError,
@@ -41,10 +39,10 @@ from api.batch_scoring.input_files import (
     refuse_same_files,
 )
 from api.batch_scoring.mapping.mapping_file import ImportMapping
+from api.batch_scoring.output.output_file import encode_part, merge_parts
 from api.batch_scoring.read_ahead import read_ahead, write_behind
 from api.batch_scoring.readers.base import ParsedRows
 from api.batch_scoring.readers.partitions import add_partitions, list_partition_columns
-from api.batch_scoring.writers import encode_csv, encode_ipc, encode_ndjson, merge_into_parquet
 from schemas.batches.batch import SOURCE_FILE_COLUMN, SOURCE_LINE_COLUMN, BatchSummary
 from scoring.columns import ColumnRules
 
@@ -96,19 +94,19 @@ def run_batch(
     batch = batch._replace(partition_columns=columns)
     refuse_same_files([file.name for file in inputs], [batch.output])
     output = detect_output_format(batch.output, batch.output_format)
-    if batch.output == STANDARD_STREAM and output.format == "parquet":
+    if batch.output == STANDARD_STREAM and output.format in MERGED_FORMATS:
         with TemporaryDirectory() as folder:
-            file = Path(folder) / "out.parquet"
-            summary = run_batch(
-                batch._replace(output=str(file), output_format="parquet"), on_progress
-            )
+            file = Path(folder) / f"out.{output.format}"
+            summary = run_batch(batch._replace(output=str(file), output_format=None), on_progress)
             sys.stdout.buffer.writelines(read_files([file]))
         return summary
     if batch.output == STANDARD_STREAM:
         stream = _StandardOutput()
         summaries = _score_parts(batch, inputs, output, stream, on_progress)
         return summarise_run(batch.rules, summaries, stream)
-    parts = Checkpoints(Path(batch.output), ".arrow" if output.format == "parquet" else ".part")
+    parts = Checkpoints(
+        Path(batch.output), ".arrow" if output.format in MERGED_FORMATS else ".part"
+    )
     try:
         parts.open_run(_run_identity(batch, inputs, output), resume=batch.resume)
         summaries = _score_parts(batch, inputs, output, parts, on_progress)
@@ -121,7 +119,7 @@ def run_batch(
         parts.delete()
         raise
     summary = summarise_run(batch.rules, summaries, parts)
-    _merge_parts(output, parts, Path(batch.output))
+    merge_parts(output, parts, Path(batch.output), batch.rules.loaded)
     parts.delete()
     return summary
 
@@ -219,7 +217,7 @@ def _score_piece(
     def finish() -> FinishedPart:
         row_keys = encode_row_keys(rows.frame, chunk.results)
         results = chunk.results if file.label is None else _add_source(chunk.results, file, rows)
-        return FinishedPart(_encode(results, output, first=is_first), summary, row_keys)
+        return FinishedPart(encode_part(results, output, first=is_first), summary, row_keys)
 
     return summary, finish
 
@@ -243,33 +241,7 @@ def _empty_part(batch: BatchRun, output: FileFormat) -> FinishedPart:
     """Return the part and summary of inputs without a row."""
     results = build_empty_results(batch.rules, explain=batch.explain, keep=batch.keep)
     summary = PartSummary(rows=0, rows_with_problems=0, by_status={}, by_band={}, by_tier={})
-    return FinishedPart(_encode(results, output, first=True), summary)
-
-
-def _encode(results: pl.DataFrame, output: FileFormat, *, first: bool) -> bytes:
-    match output.format:
-        case "csv":
-            return compress_member(encode_csv(results, header=first), output.compression)
-        case "ndjson":
-            return compress_member(encode_ndjson(results), output.compression)
-        case _:
-            return encode_ipc(results)
-
-
-def _merge_parts(output: FileFormat, parts: Checkpoints, out: Path) -> None:
-    unfinished = out.with_name(f".{out.name}.unfinished")
-    try:
-        if output.format == "parquet":
-            merge_into_parquet(parts.list_files(), unfinished)
-        else:
-            with unfinished.open("wb") as stream:
-                stream.writelines(read_files(parts.list_files()))
-        with unfinished.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        unfinished.replace(out)
-    finally:
-        unfinished.unlink(missing_ok=True)
-    sync_folder(out.parent)
+    return FinishedPart(encode_part(results, output, first=True), summary)
 
 
 class _StandardOutput:

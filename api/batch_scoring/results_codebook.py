@@ -17,7 +17,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 CodebookRow = tuple[str, str, str, str, str]
 """The column, its kind, what it means, one of its values, and what this means."""
 
-_HEADER = ("column", "kind", "meaning", "value", "value_label")
+CODEBOOK_HEADER = ("column", "kind", "meaning", "value", "value_label")
 _MEANINGS = {
     "row_id": "returned unchanged",
     "patient_reference": "returned unchanged",
@@ -47,10 +47,11 @@ _MEANINGS = {
 
 def render_results_codebook_csv(loaded: LoadedRulebook) -> str:
     """Return a CSV file with a line for each column of results and each of its values."""
-    return encode_rows([_HEADER, *_list_rows(loaded)], "\n").decode()
+    return encode_rows([CODEBOOK_HEADER, *list_codebook_rows(loaded)], "\n").decode()
 
 
-def _list_rows(loaded: LoadedRulebook) -> Iterator[CodebookRow]:
+def list_codebook_rows(loaded: LoadedRulebook) -> Iterator[CodebookRow]:
+    """Yield a row for each column of results and each of its values."""
     points, values = _describe_points(loaded), _list_values(loaded)
     gradings = {grading.id: grading.label for grading in loaded.rulebook.grading}
     meanings = _MEANINGS | points | gradings

@@ -130,6 +130,7 @@ def complete_document(document: OpenApiObject) -> None:
         )
         for method, operation in operations.items():
             operation.setdefault("security", [])
+            _declare_condition(operation)
             _declare_headers(operation, has_etag=method == "get" and is_versioned)
     _name_resources(document)
 
@@ -163,6 +164,14 @@ def _list_headers(operation: OpenApiObject) -> set[str]:
     return {item["name"] for item in operation.get("parameters", ()) if item["in"] == "header"}
 
 
+def _declare_condition(operation: OpenApiObject) -> None:
+    """Name `If-None-Match` wherever 304 may be the answer."""
+    if "304" in operation["responses"] and "If-None-Match" not in _list_headers(operation):
+        schema = {"type": "string", "maxLength": 200, "examples": ['"0"']}
+        parameter = {"name": "If-None-Match", "in": "header", "required": False, "schema": schema}
+        operation.setdefault("parameters", []).append(parameter)
+
+
 def _declare_headers(operation: OpenApiObject, *, has_etag: bool) -> None:
     parameters = _list_headers(operation)
     for status, response in operation["responses"].items():
@@ -170,7 +179,7 @@ def _declare_headers(operation: OpenApiObject, *, has_etag: bool) -> None:
         if status.startswith("2") and "Idempotency-Key" in parameters:
             names.append("Idempotency-Replayed")
         if status.startswith(("2", "304")) and (
-            has_etag or {"If-None-Match", "If-Match"} & parameters
+            has_etag or "304" in operation["responses"] or "If-Match" in parameters
         ):
             names.append("ETag")
         if status.startswith("2") and {"Prefer", "prefer"} & parameters:

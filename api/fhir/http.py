@@ -10,11 +10,11 @@ from fastapi import Depends, Query, Request, Response
 from fastapi.routing import APIRoute
 
 from api.auth.route_guard import require_scope
-from api.dependencies import is_etag_match
 from api.fhir.elements import FHIR_JSON, JSON_PATCH, Resource
 from api.http.bodies.request_body import BodyMediaType
 from api.http.content_negotiation import negotiate_media_type
 from api.http.errors.error_responses import GUARDED_ERRORS, error_responses
+from api.http.preconditions import is_etag_match
 from api.problems import Problem
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"

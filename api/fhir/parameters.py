@@ -7,12 +7,12 @@ from fastapi import Body, Depends, Header, Path, Query
 from pydantic import AfterValidator
 
 from api.dependencies import CatalogueDep, SettingsDep
+from api.fhir.definitions.capability_statement import SCORE_OPERATION_ID
+from api.fhir.definitions.device import build_device_id
+from api.fhir.definitions.terminology import CodeList, list_code_lists
 from api.fhir.elements import FHIR_JSON, ID_PATTERN, JSON_PATCH, CanonicalUrls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
-from api.fhir.resources.capability_statement import SCORE_OPERATION_ID
-from api.fhir.resources.device import build_device_id
 from api.fhir.resources.document_reference import ReportType
-from api.fhir.resources.terminology import CodeList, list_code_lists
 from api.fhir.writing.responses import Publication
 from api.problems import Problem
 from api.store.screenings.screenings import SOFTWARE_VERSION
@@ -43,7 +43,14 @@ VersionNumber = Annotated[
     str, Path(alias="number", examples=["1"]), _require_pattern(r"[1-9][0-9]{0,8}")
 ]
 FormId = Annotated[str, Path(examples=["nociplastic"])]
-DeviceId = Annotated[str, Path(alias="device", examples=[build_device_id(SOFTWARE_VERSION)])]
+DeviceId = Annotated[
+    str,
+    Path(
+        alias="device",
+        description="`nociscreen-` and the version of the service.",
+        examples=[build_device_id(SOFTWARE_VERSION)],
+    ),
+]
 CodeListId = Annotated[str, Path(examples=["phq4-band"])]
 CodeListInstrument = Annotated[str, Path(examples=["phq4"])]
 CodeListPart = Annotated[str, Path(examples=["band"])]
@@ -73,16 +80,15 @@ IfNoneExist = Annotated[
         examples=["identifier=urn:oid:1.2.3.4|response-1"],
     ),
 ]
-IdentifierCondition = Annotated[
-    str,
-    Query(
-        alias="identifier",
-        max_length=400,
-        pattern=r"^[^|]*\|?[^|]+$",
-        description="`system|value`, the same as in the response.",
-        examples=["urn:oid:1.2.3.4|response-1"],
-    ),
-]
+_IDENTIFIER = Query(
+    alias="identifier",
+    max_length=400,
+    pattern=r"^[^|]*\|?[^|]+$",
+    description="`system|value`, the same as in the response.",
+    examples=["urn:oid:1.2.3.4|response-1"],
+)
+IdentifierCondition = Annotated[str, _IDENTIFIER]
+OptionalIdentifierCondition = Annotated[str | None, _IDENTIFIER]
 Prefer = Annotated[
     str | None,
     Header(
@@ -104,6 +110,14 @@ ResourceBody = Annotated[
     ),
 ]
 
+ParametersBody = Annotated[
+    dict[str, Any],
+    Body(
+        media_type=FHIR_JSON,
+        json_schema_extra={"required": ["resourceType"]},
+        description="Parameters with the patient as `subject` (`valueReference`).",
+    ),
+]
 PatchBody = Annotated[
     list[dict[str, Any]],
     Body(media_type=JSON_PATCH, description="The operations of RFC 6902, at most 50."),

@@ -60,6 +60,7 @@ _COMMON = {
     "_include": "A reference to follow, such as `Observation:derived-from`.",
     "_revinclude": "A reference to this type to follow back, such as `Provenance:target`.",
     "_pretty": "Has no effect.",
+    "_totalMethod": "Has no effect.",
 }
 _TOKEN_KINDS = {
     "token": "`code`, `system|code` or `|code`",  # nosec B105 - no password
@@ -86,6 +87,7 @@ _EXAMPLES = {
     "_include": "Observation:derived-from",
     "_revinclude": "Provenance:target",
     "_pretty": "true",
+    "_totalMethod": "count",
 }
 
 

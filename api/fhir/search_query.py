@@ -10,7 +10,9 @@ from schemas.patients.screening import PatientFilters
 
 PATIENT_NAMES = ("patient", "subject")
 IDENTIFIER_NAMES = tuple(f"{name}{mark}identifier" for name in PATIENT_NAMES for mark in (":", "."))
-SHOWN_BY = ("_summary", "_elements", "_include", "_revinclude", "_total", "_pretty", "_format")
+WITHOUT_EFFECT = ("_format", "_pretty", "_totalMethod")
+"""Parameters that change no search; the last is what fhirpy sends to count."""
+SHOWN_BY = ("_summary", "_elements", "_include", "_revinclude", "_total", *WITHOUT_EFFECT)
 """The parameters that only say what is shown; a `next` link keeps them beside its cursor."""
 REPEATABLE = frozenset(
     {
@@ -66,7 +68,7 @@ class ScreeningSearch(NamedTuple):
 
 def read_search(resource_type: str, pairs: Iterable[tuple[str, str]]) -> ScreeningSearch:
     """Read a search from its parameters. Raises Problem `invalid_request` with the parameter."""
-    pairs = tuple(pair for pair in pairs if pair[0] not in ("_format", "_pretty"))
+    pairs = tuple(pair for pair in pairs if pair[0] not in WITHOUT_EFFECT)
     options = dict(pairs)
     cursor = options.get("_page")
     other_names = options.keys() - {"_page", *SHOWN_BY}

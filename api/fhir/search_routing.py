@@ -18,6 +18,7 @@ from api.fhir.http import outcome_responses, resource_response
 from api.fhir.search_query import REPEATABLE
 from api.http.bodies.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
 from api.http.errors.error_responses import GUARDED_ERRORS
+from api.http.public_route import PublicRoute
 
 _LENIENT = re.compile(r"\bhandling\s*=\s*\"?lenient\b")
 _SEARCH_ERRORS = (406, 422)
@@ -42,7 +43,7 @@ class _FormSearchRoute(_SearchRoute):
         return await super().prepare_request(merged)
 
 
-class _PublicSearchRoute(APIRoute):
+class _PublicSearchRoute(PublicRoute):
     """A public search, as strict as one that is guarded."""
 
     async def prepare_request(self, request: Request) -> Request:

@@ -56,6 +56,12 @@ def compute_etag(representation: BaseModel) -> str:
     return f'"{sha256(representation.model_dump_json().encode()).hexdigest()[:32]}"'
 
 
+def is_etag_match(tag: str, if_none_match: str | None) -> bool:
+    """Return whether `If-None-Match` names this ETag or `*`, compared weakly (RFC 9110, 13.1.2)."""
+    tags = [part.strip().removeprefix("W/") for part in (if_none_match or "").split(",")]
+    return tag in tags or tags == ["*"]
+
+
 async def _precondition(
     response: Response,
     if_match: Annotated[

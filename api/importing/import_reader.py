@@ -7,6 +7,7 @@ does not stop the other rows. Messages never repeat a cell.
 import json
 from collections import Counter
 from collections.abc import Iterator
+from datetime import date
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -167,7 +168,7 @@ class ImportReader:
                 "reference": row.get(PATIENT_REFERENCE) or "",
                 "system": mapping.system if mapping else None,
             },
-            "answered_on": row.get(ANSWERED_ON) or None,
+            "answered_on": date.fromisoformat(day) if (day := row.get(ANSWERED_ON)) else None,
             "answered_by": mapping.answered_by if mapping else None,
             "answers": answers,
         }
@@ -181,7 +182,7 @@ class ImportReader:
             problems.append(problem.model_copy(update={"column": patient, "expected": expected}))
             return None
         try:
-            return self._intakes.validate_json(json.dumps(body))
+            return self._intakes.validate_python(body)
         except ValidationError as error:
             faults = build_body_problem(error, body).errors
         for fault in faults:

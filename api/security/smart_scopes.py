@@ -93,6 +93,8 @@ def determine_permission(method: str, path: str) -> str:
     match method, segments:
         case ["POST", [_, "$extract"]]:
             return "DocumentReference.r"
+        case ["POST", [_, "$populate"]]:
+            return "QuestionnaireResponse.r"
         case ["POST", [_, "$score"]]:
             letter = "r"
         case ["POST", ["_search"]]:

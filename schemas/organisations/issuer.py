@@ -52,7 +52,7 @@ class IssuerTerms(FrozenModel):
 
 
 class Issuer(FrozenModel):
-    """An issuer of access tokens, of hooks, or an EHR that launches the desk, for one organisation."""
+    """Who issues access tokens or hooks, or launches the desk from an EHR, for one organisation."""
 
     id: str
     organisation: str

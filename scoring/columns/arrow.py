@@ -6,7 +6,7 @@ rules = ArrowRules(load_catalogue().find_active("nociplastic"))
 results = rules.score_batch(batch)
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import cast
 
 import polars as pl
@@ -19,16 +19,30 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 
 class ArrowRules:
-    """One rulebook over record batches; `schema` is the schema of the results."""
+    """One rulebook over record batches; `schema` is the schema of the results.
+
+    Columns to `keep` are no questions; they are returned behind the results, as texts.
+    """
 
     def __init__(
-        self, loaded: LoadedRulebook, *, explain: bool = False, ignore_unknown: bool = False
+        self,
+        loaded: LoadedRulebook,
+        *,
+        explain: bool = False,
+        ignore_unknown: bool = False,
+        keep: Sequence[str] = (),
     ) -> None:
         self._loaded = loaded
         self._explain = explain
         self._ignore_unknown = ignore_unknown
         self._names = QuestionNames(loaded)
-        self.schema = self._score_frame(pl.DataFrame()).schema
+        self._keep = tuple(keep)
+        self._results_schema = self._score_frame(pl.DataFrame()).schema
+        self.schema = self._results_schema
+        for name in self._keep:
+            if name in self.schema.names:
+                raise ValueError(f"the results have a column {name!r}; rename yours to keep it")
+            self.schema = self.schema.append(pa.field(name, pa.string()))
 
     def score_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return one row of results for each row, in order.
@@ -37,9 +51,10 @@ class ArrowRules:
         `problems` and no status. Raises ValueError for an unknown column, unless `ignore_unknown`,
         and always for one whose name is nearly that of a question.
         """
-        self._check_names(batch.schema.names)
+        answers = [name for name in batch.schema.names if name not in self._keep]
+        self._names.refuse_unknown(answers, ignore_unknown=self._ignore_unknown)
         names = self._names.known
-        known_columns = batch.select([name for name in batch.schema.names if name in names])
+        known_columns = batch.select([name for name in answers if name in names])
         frame = (
             pl.from_arrow(pa.Table.from_batches([known_columns]))
             if known_columns.num_columns
@@ -47,25 +62,15 @@ class ArrowRules:
         )
         if frame is None:
             frame = pl.DataFrame({"row_id": [None] * batch.num_rows}, schema={"row_id": pl.String})
-        table = self._score_frame(cast("pl.DataFrame", frame)).cast(self.schema).combine_chunks()
-        batches = table.to_batches()
+        table = self._score_frame(cast("pl.DataFrame", frame)).cast(self._results_schema)
+        for name in self._keep:
+            table = table.append_column(name, batch.column(name).cast(pa.string()))
+        batches = table.combine_chunks().to_batches()
         return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=self.schema)
 
     def score_batches(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         """Yield the results of each batch, as Spark's `mapInArrow` expects."""
         return map(self.score_batch, batches)
-
-    def _check_names(self, names: list[str]) -> None:
-        mistyped = self._names.list_mistyped(names)
-        if mistyped:
-            name, question = next(iter(mistyped.items()))
-            raise ValueError(f"column {name!r}: did you mean {question!r}? Rename or drop it")
-        unknown = [name for name in names if name not in self._names.known]
-        if unknown and not self._ignore_unknown:
-            raise ValueError(
-                f"{len(unknown)} columns are no questions of {self._loaded.name}, such as "
-                f"{unknown[0]!r}; drop them, or set ignore_unknown=True"
-            )
 
     def _score_frame(self, frame: pl.DataFrame) -> pa.Table:
         intakes = parse_intakes(frame, self._loaded)

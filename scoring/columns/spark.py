@@ -1,6 +1,6 @@
 """Scores a Spark DataFrame of intakes through `mapInArrow`; needs the extra `spark`."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,16 +19,24 @@ def score_dataframe(
     *,
     explain: bool = False,
     ignore_unknown: bool = False,
+    keep: Sequence[str] = (),
 ) -> "DataFrame":
     """Return one row of results for each intake. This package must be installed on every worker.
 
+    Columns to `keep`, such as those of partitions, are returned behind the results, as texts.
+
     Raises UnknownRulebookError, and ValueError in a worker for an unknown column.
     """
-    options = {"explain": explain, "ignore_unknown": ignore_unknown}
+
+    def build_rules() -> ArrowRules:
+        return ArrowRules(
+            load_catalogue().find_active(rulebook),
+            explain=explain,
+            ignore_unknown=ignore_unknown,
+            keep=keep,
+        )
 
     def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        rules = ArrowRules(load_catalogue().find_active(rulebook), **options)
-        return rules.score_batches(batches)
+        return build_rules().score_batches(batches)
 
-    schema = ArrowRules(load_catalogue().find_active(rulebook), **options).schema
-    return intakes.mapInArrow(score_batches, from_arrow_schema(schema))
+    return intakes.mapInArrow(score_batches, from_arrow_schema(build_rules().schema))

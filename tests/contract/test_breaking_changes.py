@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "scripts"))
+sys.path.insert(0, str(ROOT / "scripts" / "contract"))
 from breaking_changes import find_newest_release  # noqa: E402 - scripts are no package
 from description_changes import list_breaking_changes  # noqa: E402
 
@@ -140,7 +140,7 @@ def test_a_renamed_model_is_named():
 def test_every_break_since_the_last_release_is_accepted_with_a_reason():
     assert json.loads(find_newest_release().read_text())["info"]["version"] == "1.1.0"
     check = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "breaking_changes.py"],
+        [sys.executable, ROOT / "scripts" / "contract" / "breaking_changes.py"],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert (check.stdout, check.returncode) == ("", 0)

@@ -2,12 +2,13 @@
 
 import gzip
 import json
+import re
 
 import pytest
 from support.builders import clinic, request
 from support.callers import bearing, calling
 from support.contract_document import EXPANDED
-from support.path_resources import UNKNOWN, addressed, create_resource
+from support.path_resources import UNKNOWN, addressed, create_resource, fill_body, things_of
 
 DOCUMENT = EXPANDED
 WRITES = [
@@ -144,6 +145,63 @@ def test_json_is_compressed_for_those_who_accept_it(service, caller):
     assert len(raw) * 4 < len(plain.content)
     page = bearing(service).get("/desk/sign-in", headers=headers)
     assert "content-encoding" not in page.headers
+
+
+NAMES = {
+    "instrument": "phq4", "form": "phq4", "version": "1.0.0", "code_list": "phq4-band",
+    "part": "band", "definition": "QuestionnaireResponse-score", "code": "invalid_request",
+}  # fmt: skip
+CHANGING = ("/health/", "/metrics", "/v1/reports/verify/")
+"""Public, but never the same for long; or only for whoever holds the report."""
+PUBLIC_READS = [
+    path
+    for path, operations in DOCUMENT["paths"].items()
+    if operations.get("get", {}).get("security") == [] and not path.startswith(CHANGING)
+]
+
+
+def test_what_is_public_may_be_kept_and_is_sent_compressed(service):
+    anonymous = bearing(service)
+    assert len(PUBLIC_READS) > 15
+    for path in PUBLIC_READS:
+        address = re.sub(r"\{(\w+)\}", lambda match: NAMES[match[1]], path)
+        first = anonymous.get(address, headers={"Accept-Encoding": "gzip"})
+        assert first.status_code == 200, address
+        assert first.headers["cache-control"].startswith("public, max-age="), address
+        assert ("content-encoding" in first.headers) == (len(first.content) >= 1024), address
+        responses = DOCUMENT["paths"][path]["get"]["responses"]
+        if path != "/.well-known/jwks.json":
+            assert "ETag" in responses["200"]["headers"], address
+            tag = {"If-None-Match": first.headers["etag"]}
+            again = anonymous.get(address, headers=tag)
+            assert (again.status_code, again.content) == (304, b""), address
+            assert "304" in responses, address
+    for path in ("/health/live", "/metrics", f"/v1/reports/verify/{'0' * 64}"):
+        assert anonymous.get(path).headers["cache-control"] == "no-store"
+
+
+def test_every_operation_with_an_idempotency_key_is_carried_out_once(caller):
+    names = []
+    for method, path, operation in WRITES:
+        is_rescoring = operation["operationId"] == "rescore_screening"  # between two versions
+        if "Idempotency-Key" in list_headers(operation) and not is_rescoring:
+            things = things_of(caller, path) | {"suffix": "pdf"}
+            content = operation.get("requestBody", {}).get("content", {})
+            kind, body = next(iter(content.items()), (None, {}))
+            value = next(iter(body.get("examples", {}).values()), {}).get("value")
+            send = (
+                {"content": value} if isinstance(value, str) else {"json": fill_body(value, things)}
+            )
+            headers = {"Idempotency-Key": f"twice-{path}"} | (
+                {"Content-Type": kind} if kind else {}
+            )
+            address = addressed(path, things)
+            answers = [caller.request(method, address, headers=headers, **send) for _ in "12"]
+            assert {answer.is_success for answer in answers} == {True}, answers[0].text
+            assert answers[1].headers["idempotency-replayed"] == "true", path
+            assert answers[0].content == answers[1].content, path
+            names.append(operation["operationId"])
+    assert len(names) == 16
 
 
 def test_the_description_is_cached_by_its_tag(caller):

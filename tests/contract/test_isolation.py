@@ -117,6 +117,7 @@ OF_NOBODY = {"/v1/rulebooks/{instrument}/{version}", "/problems/{code}",
              "/v1/rulebooks/{instrument}/{version}/schema",
              "/v1/reports/verify/{sha256}", "/fhir/OperationDefinition/{definition}",
              "/fhir/Questionnaire/{form}", "/fhir/Device/{device}",
+             "/fhir/Questionnaire/{form}/$populate",
              "/fhir/CodeSystem/{code_list}", "/fhir/CodeSystem/{instrument}/{part}",
              "/fhir/ValueSet/{code_list}", "/fhir/ValueSet/{instrument}/{part}",
              "/fhir/Questionnaire/{form}/_history/{version}"}  # fmt: skip

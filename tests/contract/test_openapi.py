@@ -57,6 +57,7 @@ NEEDS_HANDSHAKE = {"create_subscription"}
 """Answered in tests/api/deliveries/test_subscriptions.py, where a subscriber listens."""
 NO_EXAMPLE = {
     ("create_batch", "application/x-ndjson"),  # the same rows as in CSV
+    ("create_batch", "application/json"),
     ("read_batch_results", "application/x-ndjson"),
     ("read_batch_results_as", "application/x-ndjson"),
     ("read_batch_summary", "text/html"),  # tested where it is written

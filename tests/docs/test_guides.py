@@ -120,7 +120,7 @@ def test_an_answer_shown_is_compared_with_what_was_printed():
 
 def test_the_fhir_guide_does_what_it_says(tmp_path, service):
     blocks = read_blocks("fhir.md")
-    assert len(blocks) == 13
+    assert len(blocks) == 14
     run_blocks(blocks, tmp_path, {"BASE": f"{service.address}/fhir", "TOKEN": service.token})
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     transaction = json.loads((tmp_path / "transaction.json").read_text())
@@ -136,3 +136,15 @@ def test_the_smart_guide_does_what_it_says(tmp_path, service):
     run_blocks(blocks, tmp_path, variables)
     token = json.loads((tmp_path / "token.json").read_text())
     assert token["scope"] == "system/QuestionnaireResponse.crs system/Observation.read"
+
+
+def test_the_integration_guide_does_what_it_says(clone, service):
+    (clone / "report.pdf").write_bytes(b"%PDF, issued elsewhere")
+    blocks = read_blocks("integration.md")
+    variables = environment(service.settings) | {"SERVICE": service.address}
+    token, verification, scored = run_blocks(blocks, clone, variables)
+    assert len(blocks) == 3
+    assert json.loads(verification) == {"issued": False}
+    assert '"status"' in scored
+    assert (clone / "report.pdf").stat().st_size > 20_000
+    assert token.strip() == ""

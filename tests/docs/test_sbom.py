@@ -51,6 +51,17 @@ def test_every_installed_package_states_a_licence_and_who_needs_it(bill):
     assert needed == {component["bom-ref"] for component in document["components"]}
 
 
+def test_every_licence_lets_a_hospital_use_the_package_in_its_own_programs(bill):
+    """Permissive, or weak copyleft; of several licences one is enough."""
+    fitting = re.compile(r"MIT|BSD|Apache|ISC|PSF|LGPL|Lesser|Mozilla|Zlib")
+    unfitting = {
+        part["name"]
+        for part in json.loads(bill)["components"]
+        if part.get("licenses") and not fitting.search(json.dumps(part["licenses"]))
+    }
+    assert unfitting == {"sqlcipher3"}  # zlib: its file LICENSE
+
+
 def test_the_same_lock_gives_the_same_bill_and_another_one_another_number(sbom, monkeypatch):
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1767225600")
     first = sbom.build_bill(LOCK)

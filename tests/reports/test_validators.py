@@ -11,10 +11,8 @@ import importlib.util
 import os
 import shutil
 import subprocess
-from collections.abc import Iterable
 from itertools import cycle, product
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.faults.hostile_text import SCRIPTS, fill_all_text_fields
@@ -28,7 +26,7 @@ from support.reports.report_examples import (
     build_heading,
 )
 from support.reports.second_report_examples import SHEET_CASES, WORKED_CASES, build_case_document
-from support.sample import IS_SAMPLE
+from support.sample import take_sample
 
 from reports import formats
 from reports.pdf.render import render_pdf
@@ -44,17 +42,12 @@ HERE = Path(__file__).parents[1] / "support" / "report_validators"
 JARS = ("jaxb-runtime", "jaxb-api", "istack-commons-runtime", "javax.activation", "txw2")
 
 
-def sample(rows: Iterable[Any]) -> list[Any]:
-    """Return each row, or in the everyday suite each fifth from the first."""
-    return list(rows)[:: 5 if IS_SAMPLE else 1]
-
-
 def list_documents(documents: list[tuple[str, str]]) -> list[tuple[str, str, str]]:
     """Return example, kind and language: one language in turn, or each (`make validators`)."""
     if EVERY_LANGUAGE:
         return [(*item, language) for item in documents for language in list_languages()]
     in_turn = zip(documents, cycle(list_languages()), strict=False)
-    return sample((*item, language) for item, language in in_turn)
+    return take_sample(((*item, language) for item, language in in_turn), 5)
 
 
 def find_class_path() -> str | None:
@@ -84,7 +77,7 @@ def test_every_pdf_is_pdf_a_3a_and_pdf_ua_1(tmp_path):
         file.write_bytes(render_pdf(build_example_document(name, kind, language=language)))
         files.append(str(file))
     for_all = {"answers": WORST_ANSWERS, **WORST_HEADING}
-    for kind, language in sample(product(("clinician", "patient"), list_languages())):
+    for kind, language in take_sample(product(("clinician", "patient"), list_languages()), 5):
         file = tmp_path / f"worst-{kind}-{language}.pdf"
         document = build_example_document("widespread_pain", kind, language=language, **for_all)
         file.write_bytes(render_pdf(document))
@@ -93,7 +86,7 @@ def test_every_pdf_is_pdf_a_3a_and_pdf_ua_1(tmp_path):
         file = tmp_path / f"second-{len(files)}-{kind}-{language}.pdf"
         file.write_bytes(render_pdf(build_case_document(name, kind, language=language)))
         files.append(str(file))
-    for script, text in sample(SCRIPTS.items()):
+    for script, text in take_sample(SCRIPTS.items(), 5):
         file = tmp_path / f"{script.replace(' ', '-')}.pdf"
         file.write_bytes(render_pdf(build_example_document("phq4", **fill_all_text_fields(text))))
         files.append(str(file))

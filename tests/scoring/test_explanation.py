@@ -7,8 +7,14 @@ from support.scoring.second_rulebook import FIRST_RULEBOOKS, SECOND_RULEBOOKS
 from support.scoring.small_rulebook import SMALL
 
 from scoring.catalogue import read_rulebook
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
-from scoring.explanation import format_points
+from scoring.explanation import (
+    Explainer,
+    SentenceStyle,
+    format_points,
+    lowercase_first_letter,
+)
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +81,51 @@ def test_an_abbreviation_keeps_its_capitals_inside_a_sentence(tmp_path):
     path = tmp_path / "weather.toml"
     path.write_text(SMALL.replace('label = "Rain"', 'label = "GPS rain"'), encoding="utf-8")
     assert because(read_rulebook(path), {}) == "Open (GPS rain): -1 to +4."
+
+
+def test_a_language_has_its_decimal_mark_and_its_capitals_in_every_sentence(tmp_path):
+    path = tmp_path / "weather.toml"
+    path.write_text(SMALL.replace("points = 4", "points = 4.4"), encoding="utf-8")
+    english = read_rulebook(path)
+    german = LoadedRulebook(
+        english.rulebook, english.sha256, SentenceStyle(",", lowercase_labels=False)
+    )
+    rainy = {"rain": True, "winds": ("west",)}
+    assert because(german, {}) == "Open (Rain): -1 to +4,4."
+    assert because(english, {}) == "Open (rain): -1 to +4.4."
+    assert because(german, {"rain": True, "winds": ()}).endswith("none of these: +4,4 points.")
+    assert "+4,4 points, x0,25 = +1,1 points, because" in because(german, rainy)
+    assert "+4.4 points, x0.25 = +1.1 points, because" in because(english, rainy)
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (None, "not answered"),
+        (True, "yes"),
+        (False, "no"),
+        (3, "3"),
+        (3.0, "3"),
+        (2.25, "2,25"),
+        (Decimal("3.50"), "3,5"),
+        ((), "none of these"),
+        (("west", "north"), "the north wind and the west wind"),
+    ],
+)
+def test_an_answer_is_told_in_the_words_of_the_rulebook(weather, answer, words):
+    explainer = Explainer(weather.rulebook, SentenceStyle(",", lowercase_labels=False))
+    assert explainer.describe_answer("winds", answer) == words
+    assert explainer.compile_template("It is {winds}, {winds}.")({"winds": answer}) == (
+        f"It is {words}, {words}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "words"),
+    [("Rain", "rain"), ("GPS rain", "GPS rain"), ("CTs", "CTs"), ("X", "x"), ("X-ray", "x-ray")],
+)
+def test_a_label_begins_in_lower_case_unless_it_is_an_abbreviation(label, words):
+    assert lowercase_first_letter(label) == words
 
 
 def test_sources_not_re_read_are_named_where_they_are_shown(weather):

@@ -1,5 +1,7 @@
 """Remembered results of criteria: an earlier intake never shows in a later one."""
 
+from decimal import Decimal
+
 import pytest
 from support.builders import load_example
 
@@ -9,6 +11,7 @@ from scoring.engine import assess
 ANSWERS = {
     "pain_sites": (["neck"], ["neck", "lower_back"], ["lower_back"], []),
     "pain_symmetric": (True, False, None),
+    "sss_fatigue": (1, True, Decimal("1.0"), 1),
 }
 
 

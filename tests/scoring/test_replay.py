@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from support.sample import IS_SAMPLE
 from support.scoring.replayed_intakes import (
     BLOCK_SIZE,
     BLOCKS,
@@ -15,7 +16,7 @@ from support.scoring.replayed_intakes import (
 
 DIGESTS = read_digests()
 PROFILE = os.environ.get("HYPOTHESIS_PROFILE")
-STEP = 40 if PROFILE == "mutation" else 1
+STEP = 40 if PROFILE == "mutation" else 4 if IS_SAMPLE else 1
 """Of how many blocks one is assessed again: mutants are tried with few, or a run takes days."""
 BATCH_STEP = {"deep": 1, "mutation": 40}.get(PROFILE, 8)
 """Of how many blocks one is also scored as a batch."""

@@ -1,5 +1,7 @@
 """Every vignette of nociplastic 2.0.0: what is expected of it, and that nothing is left untried."""
 
+from functools import cache
+
 import pytest
 from support.scoring.vignettes import (
     SECOND,
@@ -10,20 +12,26 @@ from support.scoring.vignettes import (
     load_vignettes,
 )
 
+from schemas.assessments.assessment import Assessment
 from scoring.engine import assess
 
 BOOK = SECOND.rulebook
 VIGNETTES = load_vignettes(SECOND_FOLDER, SECOND)
-ASSESSED = {
-    vignette.name: assess(SECOND, vignette.answers, attested=vignette.clinician_named)
-    for vignette in VIGNETTES
-}
 EXPECTATIONS = [vignette.expectations for vignette in VIGNETTES]
+
+
+@cache
+def assess_vignettes() -> dict[str, Assessment]:
+    """Return the assessment of each vignette by its name."""
+    return {
+        vignette.name: assess(SECOND, vignette.answers, attested=vignette.clinician_named)
+        for vignette in VIGNETTES
+    }
 
 
 def list_failures(vignette: Vignette) -> str | None:
     """Return what the assessment says otherwise than the vignette expects."""
-    results = extract_results(ASSESSED[vignette.name], vignette.expectations)
+    results = extract_results(assess_vignettes()[vignette.name], vignette.expectations)
     return None if results == vignette.expectations else f"{results} != {vignette.expectations}"
 
 
@@ -42,7 +50,7 @@ def pairs(word: str) -> set[tuple[str, object]]:
 
 
 def test_vignettes_have_names_of_their_own():
-    assert len(ASSESSED) == len(VIGNETTES)
+    assert len(assess_vignettes()) == len(VIGNETTES)
 
 
 def test_the_eight_worked_cases_are_all_here():

@@ -1,6 +1,7 @@
 """Translations: the words of each language, and assessments put into other words, not numbers."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -174,6 +175,15 @@ def test_a_stored_result_that_the_answers_no_longer_give_is_an_error(change):
     loaded, answers, assessment = assess_example("widespread_pain")
     other_result: Assessment = assessment.model_copy(update=change)
     with pytest.raises(TranslationMismatchError, match=r"nociplastic@1\.0\.0"):
+        translate_assessment(loaded, "de", answers, other_result)
+
+
+def test_a_stored_line_that_the_answers_no_longer_give_is_an_error():
+    loaded, answers, assessment = assess_example("widespread_pain")
+    first, *other_lines = assessment.criteria
+    changed_line = replace(first, points=first.points + 1)
+    other_result = assessment.model_copy(update={"criteria": (changed_line, *other_lines)})
+    with pytest.raises(TranslationMismatchError, match="now gives another result in de"):
         translate_assessment(loaded, "de", answers, other_result)
 
 

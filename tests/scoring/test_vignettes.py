@@ -4,6 +4,7 @@ import json
 import random
 from collections.abc import Callable
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from support.scoring import oracle
@@ -20,15 +21,28 @@ from schemas.assessments.assessment import Assessment
 from scoring.engine import assess
 
 VIGNETTES = load_vignettes()
-ASSESSED = {vignette.name: assess(LOADED, vignette.answers) for vignette in VIGNETTES}
-SCORED = [vignette for vignette in VIGNETTES if ASSESSED[vignette.name].criteria is not None]
 
 
-def check_each(vignettes: list[Vignette]) -> Callable[[Callable[[Vignette], None]], Any]:
+@cache
+def assess_vignettes() -> dict[str, Assessment]:
+    """Return the assessment of each vignette by its name."""
+    return {vignette.name: assess(LOADED, vignette.answers) for vignette in VIGNETTES}
+
+
+def list_scored_vignettes() -> list[Vignette]:
+    return [
+        vignette for vignette in VIGNETTES if assess_vignettes()[vignette.name].criteria is not None
+    ]
+
+
+def check_each(
+    list_vignettes: Callable[[], list[Vignette]],
+) -> Callable[[Callable[[Vignette], None]], Any]:
     """Turn a check of one vignette into a test of all, which reports each that fails."""
 
     def decorate(check: Callable[[Vignette], None]) -> Any:
         def test() -> None:
+            vignettes = list_vignettes()
             assert len(vignettes) > 100
             failures = {}
             for vignette in vignettes:
@@ -44,12 +58,12 @@ def check_each(vignettes: list[Vignette]) -> Callable[[Callable[[Vignette], None
     return decorate
 
 
-every_vignette = check_each(VIGNETTES)
-every_scored_vignette = check_each(SCORED)
+every_vignette = check_each(lambda: VIGNETTES)
+every_scored_vignette = check_each(list_scored_vignettes)
 
 
 def test_vignettes_have_names_of_their_own():
-    assert len(ASSESSED) == len(VIGNETTES)
+    assert len(assess_vignettes()) == len(VIGNETTES)
 
 
 def test_the_nine_worked_cases_are_all_here():
@@ -58,7 +72,10 @@ def test_the_nine_worked_cases_are_all_here():
 
 @every_vignette
 def test_the_assessment_says_what_the_vignette_expects(vignette: Vignette):
-    assert extract_results(ASSESSED[vignette.name], vignette.expectations) == vignette.expectations
+    assert (
+        extract_results(assess_vignettes()[vignette.name], vignette.expectations)
+        == vignette.expectations
+    )
 
 
 @every_vignette
@@ -68,7 +85,7 @@ def test_the_vignette_is_the_same_for_the_second_reading_of_the_specification(vi
 
 @every_scored_vignette
 def test_contributions_add_up_to_domain_sums(vignette: Vignette):
-    assessment = ASSESSED[vignette.name]
+    assessment = assess_vignettes()[vignette.name]
     sums = dict.fromkeys((domain.id for domain in LOADED.rulebook.domain), Decimal(0))
     for criterion in assessment.criteria:
         sums[criterion.domain] += criterion.points or 0
@@ -83,7 +100,7 @@ def test_contributions_add_up_to_domain_sums(vignette: Vignette):
 @every_scored_vignette
 def test_each_criterion_repeats_the_answers_that_it_read(vignette: Vignette):
     facts = LOADED.derive_facts(vignette.answers)
-    criteria = ASSESSED[vignette.name].criteria
+    criteria = assess_vignettes()[vignette.name].criteria
     assert len(criteria) == len(LOADED.rulebook.criterion)
     assert [criterion.id for criterion in criteria if not criterion.answers] == []
     assert [criterion.answers for criterion in criteria] == [
@@ -93,7 +110,7 @@ def test_each_criterion_repeats_the_answers_that_it_read(vignette: Vignette):
 
 @every_scored_vignette
 def test_domains_add_up_to_totals(vignette: Vignette):
-    assessment = ASSESSED[vignette.name]
+    assessment = assess_vignettes()[vignette.name]
     domains = {domain.id: domain.points for domain in assessment.domains}
     contribution = sum(domains[name] for name in oracle.CONTRIBUTION)
     assert assessment.totals["contribution"].points == contribution
@@ -102,7 +119,7 @@ def test_domains_add_up_to_totals(vignette: Vignette):
 
 @every_scored_vignette
 def test_ledgers_follow_from_domains(vignette: Vignette):
-    assessment = ASSESSED[vignette.name]
+    assessment = assess_vignettes()[vignette.name]
     domains = {domain.id: domain.points for domain in assessment.domains}
     contribution = assessment.totals["contribution"].points
     ledgers = oracle.ledgers(
@@ -114,7 +131,7 @@ def test_ledgers_follow_from_domains(vignette: Vignette):
 @every_scored_vignette
 def test_what_if_is_true(vignette: Vignette):
     """Each line is worked out again from the points on the page."""
-    assessment = ASSESSED[vignette.name]
+    assessment = assess_vignettes()[vignette.name]
     facts = {criterion.id: criterion.points or Decimal(0) for criterion in assessment.criteria}
     assert [what_if.criterion for what_if in assessment.what_if] == [
         n for n, p in facts.items() if p
@@ -130,7 +147,7 @@ def test_what_if_is_true(vignette: Vignette):
 
 @every_scored_vignette
 def test_points_lie_within_their_range(vignette: Vignette):
-    totals = ASSESSED[vignette.name].totals
+    totals = assess_vignettes()[vignette.name].totals
     assert totals.keys() == {"predominance", "contribution"}
     assert [
         name
@@ -141,7 +158,7 @@ def test_points_lie_within_their_range(vignette: Vignette):
 
 @every_vignette
 def test_json_writes_exact_numbers_without_trailing_zeros(vignette: Vignette):
-    json_text = ASSESSED[vignette.name].model_dump_json()
+    json_text = assess_vignettes()[vignette.name].model_dump_json()
     numbers: list[str] = []
     read = json.loads(json_text, parse_float=lambda text: numbers.append(text) or float(text))
     assert all(Decimal(text).as_tuple().exponent >= -2 for text in numbers)
@@ -151,18 +168,20 @@ def test_json_writes_exact_numbers_without_trailing_zeros(vignette: Vignette):
 
 @every_vignette
 def test_order_of_keys_and_options_changes_no_byte(vignette: Vignette):
-    assert _shuffled(vignette).model_dump_json() == ASSESSED[vignette.name].model_dump_json()
+    assert (
+        _shuffled(vignette).model_dump_json() == assess_vignettes()[vignette.name].model_dump_json()
+    )
 
 
 @every_vignette
 def test_null_is_the_same_as_absent(vignette: Vignette):
     nulls = {**dict.fromkeys(LOADED.questions), **vignette.answers}
-    assert assess(LOADED, nulls) == ASSESSED[vignette.name]
+    assert assess(LOADED, nulls) == assess_vignettes()[vignette.name]
 
 
 @every_vignette
 def test_the_assessment_survives_its_own_json(vignette: Vignette):
-    json_text = ASSESSED[vignette.name].model_dump_json()
+    json_text = assess_vignettes()[vignette.name].model_dump_json()
     again = Assessment.model_validate_json(json_text)
     assert again.model_dump_json() == json_text
 

@@ -52,7 +52,7 @@ UNKNOWN = {
 SENDING = ("/deliveries", "/deliveries/preview", "/reports")
 """How a path ends whose body names a destination."""
 
-NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1"}
+NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1", "form": "phq4"}
 """What stands in a path and is no thing of anybody."""
 
 
@@ -67,7 +67,7 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     things: dict[str, str] = {}
     if "/batches" in path or names & {"export", "export_file"}:
         things |= _batch(client) if "/batches" in path else _export(client, path)
-    if "mappings/{" in path:
+    if "mapping" in names:
         return {"mapping": create_resource(client, "/v1/mappings", MAPPING)["id"]}
     if "client" in wanted_names:
         things |= _client(client)

@@ -3,10 +3,12 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Response
+from pydantic import Field
 
 from api.admin.common import (
     OrganisationRoute,
     Scope,
+    Scopes,
     build_created_response,
     collect_changes,
 )
@@ -46,7 +48,13 @@ class NewPractitioner(FrozenModel):
 
     reference: Title
     name: Title
-    scopes: Many[Scope] = ()
+    scopes: Annotated[
+        Scopes,
+        Field(
+            description="Without them: screenings:read, screenings:write and reports:read, as at "
+            "the desk."
+        ),
+    ] = practitioners.DEFAULT_PRACTITIONER_SCOPES
     email: EmailAddress | None = None
     gets_alerts: bool = True
 

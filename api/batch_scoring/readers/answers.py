@@ -20,6 +20,8 @@ def restore_answers(
 
 def _restore_answer(loaded: LoadedRulebook, name: str, value: Any, cell: Any) -> Any:
     question = loaded.questions[name]
+    if question.kind == "decimal":
+        return round(value, 2)  # Polars divides hundredths inexactly: 3.0100000000000002
     if question.kind != "multi":
         return value
     if isinstance(value, int):

@@ -73,6 +73,7 @@ MappingName = Annotated[
     Query(
         pattern=f"^{MAPPING_NAME}(@[1-9][0-9]{{0,6}})?$",
         description="A stored mapping of columns, `redcap@2`, or the newest version of a name.",
+        examples=["redcap@2"],
     ),
 ]
 _FILES = {

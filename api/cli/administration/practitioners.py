@@ -26,7 +26,12 @@ def add_practitioner(
     ],
     organisation: OrganisationId,
     scope: Annotated[
-        list[str] | None, typer.Option("--scope", help="A scope; repeat the option for more.")
+        list[str] | None,
+        typer.Option(
+            "--scope",
+            help="A scope; repeat the option for more. Without it: read and store screenings, "
+            "create reports.",
+        ),
     ] = None,
     email: Email = None,
 ) -> None:
@@ -34,7 +39,8 @@ def add_practitioner(
     from api.store.accounts import practitioners
 
     with open_transaction(organisation) as work, refuse_invalid_input():
-        practitioner = practitioners.add_practitioner(work, reference, name, scope or (), email)
+        scopes = scope or practitioners.DEFAULT_PRACTITIONER_SCOPES
+        practitioner = practitioners.add_practitioner(work, reference, name, scopes, email)
         work.audit("administer", "practitioner", practitioner.id)
         print_json(practitioner)
 

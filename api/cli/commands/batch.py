@@ -44,7 +44,9 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     format_: Annotated[
         str | None, typer.Option("--format", help="Input format: csv, ndjson, xlsx, csv.gz ...")
     ] = None,
-    output_format: Annotated[str | None, typer.Option(help="Output format.")] = None,
+    output_format: Annotated[
+        str | None, typer.Option(help="Output format: csv, ndjson, parquet, xlsx, sav.")
+    ] = None,
     encoding: Annotated[
         str | None,
         typer.Option(help="CSV encoding: utf-8, utf-16, cp1252, latin-1. Detected by default."),

@@ -127,6 +127,19 @@ def parse_response(
     )
 
 
+def parse_subject(subject: Any) -> KnownPatient:
+    """Return the patient that a Reference names. Raises InvalidResource."""
+    issues: list[OutcomeIssue] = []
+    resource = {"resourceType": "Parameters", "subject": subject}
+    reference = ReferenceParser(resource, issues).parse("subject", is_identifying=True)
+    patient = _build_patient(resource, {"subject": reference}, issues, needed=True)
+    if issues or patient is None:
+        text = "must be the Reference of a Patient, literal or with an identifier"
+        issue = OutcomeIssue("value", text, "Parameters.parameter")
+        raise InvalidResource("invalid_request", [issue])
+    return patient
+
+
 def _extend_context(context: ScreeningContext, **additions: Any) -> ScreeningContext:
     """Return the context with what is kept of the response beside its people and its date."""
     if context.fhir is None:

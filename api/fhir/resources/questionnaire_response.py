@@ -84,7 +84,7 @@ def _build_response(version: ResourceVersion, form: QuestionnaireForm) -> Resour
 
 
 def _list_items(version: ResourceVersion, form: QuestionnaireForm) -> Resource:
-    items = _build_items(form, version.screening.answers)
+    items = build_items(form, version.screening.answers)
     return {"item": items} if items else {}
 
 
@@ -115,7 +115,8 @@ def _author_and_source(version: ResourceVersion) -> Resource:
     return elements
 
 
-def _build_items(form: QuestionnaireForm, answers: dict[str, Any]) -> list[Resource]:
+def build_items(form: QuestionnaireForm, answers: dict[str, Any]) -> list[Resource]:
+    """Return the groups of a form with the items that are answered."""
     groups = [
         (
             topic,

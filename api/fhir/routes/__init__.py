@@ -20,6 +20,7 @@ ROUTERS = (
     operations.scoring_router,
     operations.screening_router,
     operations.report_router,
+    operations.questionnaire_router,
     response_read.router,
     response_write.router,
     response_write.patch_router,

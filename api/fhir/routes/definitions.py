@@ -3,6 +3,13 @@
 from fastapi import APIRouter, Response
 
 from api.dependencies import CatalogueDep
+from api.fhir.definitions.capability_statement import (
+    SCORE_OPERATION_ID,
+    build_capability_statement,
+    build_score_definition,
+)
+from api.fhir.definitions.device import build_device, build_device_id
+from api.fhir.definitions.questionnaire import build_questionnaire
 from api.fhir.elements import Resource
 from api.fhir.http import (
     NOT_MODIFIED,
@@ -27,19 +34,15 @@ from api.fhir.parameters import (
     PageSize,
 )
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, find_newest_form
-from api.fhir.resources.capability_statement import (
-    SCORE_OPERATION_ID,
-    build_capability_statement,
-    build_score_definition,
-)
-from api.fhir.resources.device import build_device, build_device_id
-from api.fhir.resources.questionnaire import build_questionnaire
 from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
+from api.http.public_route import PublicRoute
 from api.problems import Problem
 from api.store.screenings.screenings import SOFTWARE_VERSION
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
+router = APIRouter(
+    prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
+)
 RELEASED_ON = "2026-11-24"
 
 

@@ -1,4 +1,4 @@
-"""Routes of `$score` and `$extract`, for a response in the request or a stored one."""
+"""Routes of `$score` and `$extract`, for a sent or a stored response, and of `$populate`."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,6 +7,7 @@ from uuid import uuid4
 from fastapi import APIRouter, Response
 
 from api.dependencies import CatalogueDep, MeteredRendererDep, PrintSettingsDep, RequestContextDep
+from api.fhir.definitions.populated_response import build_populated_response
 from api.fhir.elements import CanonicalUrls, Resource, ResourceVersion
 from api.fhir.http import (
     RequireJson,
@@ -15,9 +16,23 @@ from api.fhir.http import (
     resource_response,
     send_resource,
 )
-from api.fhir.parameters import CanonicalUrlsDep, FormsDep, ReportTypeDep, ResourceBody, ScreeningId
+from api.fhir.parameters import (
+    CanonicalUrlsDep,
+    FormId,
+    FormsDep,
+    ParametersBody,
+    ReportTypeDep,
+    ResourceBody,
+    ScreeningId,
+)
 from api.fhir.parsing.client_scores import compare_client_scores
-from api.fhir.parsing.response_to_intake import RESPONSE_TYPE, ParsedResponse, parse_response
+from api.fhir.parsing.response_to_intake import (
+    RESPONSE_TYPE,
+    ParsedResponse,
+    parse_response,
+    parse_subject,
+)
+from api.fhir.questionnaire_catalogue import find_newest_form
 from api.fhir.report_attachment import render_pdf_report
 from api.fhir.resources.bundle import build_transaction_bundle
 from api.fhir.resources.document_reference import build_document_reference
@@ -26,9 +41,11 @@ from api.fhir.resources.operation_outcome import OutcomeIssue, build_operation_o
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.versions import build_response_resource, build_single_version, read_version
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS
+from api.problems import Problem
+from api.store.screenings.latest import find_latest_screening
 from api.store.screenings.screenings import SOFTWARE_VERSION
 from schemas.assessments.assessment import Assessment
-from schemas.patients.patient import KnownPatient
+from schemas.patients.patient import KnownPatient, PatientNumber
 from schemas.patients.screening import Screening, ScreeningOrigin
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
@@ -49,6 +66,12 @@ report_router = APIRouter(
     prefix=f"/fhir/{RESPONSE_TYPE}",
     tags=["FHIR"],
     route_class=guarded_fhir_route("reports:read"),
+    dependencies=[RequireJson],
+)
+questionnaire_router = APIRouter(
+    prefix="/fhir/Questionnaire",
+    tags=["FHIR"],
+    route_class=guarded_fhir_route("screenings:read"),
     dependencies=[RequireJson],
 )
 _UNKNOWN_PATIENT = KnownPatient(reference="-")
@@ -149,6 +172,42 @@ def extract_screening(  # noqa: PLR0913 - FastAPI passes what a route needs as p
     )
 
 
+@questionnaire_router.post(
+    "/{form}/$populate",
+    operation_id="populate_questionnaire",
+    response_class=Response,
+    responses={**resource_response("Parameters"), **outcome_responses(*BODY_ERRORS, 404, 406)},
+    summary="Fill a questionnaire with what is known of a patient",
+)
+def populate_questionnaire(
+    form: FormId,
+    resource: ParametersBody,
+    context: RequestContextDep,
+    all_forms: FormsDep,
+) -> Response:
+    """Send Parameters with the patient as `subject`; the response is not stored.
+
+    Filled in are the answers of the patient's latest screening under the same version, and the age
+    from the date of birth. Questions of red flags stay open.
+    """
+    newest = find_newest_form([item for item in all_forms if item.id == form])
+    if newest is None:
+        raise Problem("not_found")
+    subject = _find_parameter(resource, "subject").get("valueReference")
+    patient = parse_subject(subject)
+    number = PatientNumber(patient.reference, patient.system)
+    with context.transaction() as work:
+        latest = find_latest_screening(work, [number], newest.entry.instrument)
+        work.audit("list", "screening", count=1)
+    today = datetime.now(UTC).date()
+    response, issues = build_populated_response(newest, subject or {}, latest, today)
+    parameters = [
+        {"name": "response", "resource": response},
+        {"name": "issues", "resource": build_operation_outcome(issues)},
+    ]
+    return send_resource({"resourceType": "Parameters", "parameter": parameters})
+
+
 def _list_results(version: ResourceVersion, rulebooks: Catalogue) -> list[Resource]:
     response = build_response_resource(version, rulebooks)
     return [response, build_observation(version), build_risk_assessment(version)]
@@ -158,11 +217,16 @@ def _unwrap_response(resource: Resource) -> Any:
     """Return the response in a Parameters resource, or any other resource unchanged."""
     if resource.get("resourceType") != "Parameters":
         return resource
+    return _find_parameter(resource, "questionnaire-response").get("resource")
+
+
+def _find_parameter(resource: Resource, name: str) -> Resource:
+    """Return a parameter of a Parameters resource; empty if there is none of this name."""
     parameters = resource.get("parameter")
     for parameter in parameters if isinstance(parameters, list) else []:
-        if isinstance(parameter, dict) and parameter.get("name") == "questionnaire-response":
-            return parameter.get("resource")
-    return None
+        if isinstance(parameter, dict) and parameter.get("name") == name:
+            return parameter
+    return {}
 
 
 def _build_parameters(result: Resource, issues: list[OutcomeIssue]) -> Resource:

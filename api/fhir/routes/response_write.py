@@ -2,6 +2,7 @@
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Response
 
@@ -20,6 +21,7 @@ from api.fhir.parameters import (
     IdentifierCondition,
     IfMatch,
     IfNoneExist,
+    OptionalIdentifierCondition,
     PatchBody,
     Prefer,
     PublicationDep,
@@ -71,18 +73,22 @@ _PRESERVED_HEADERS = ("location", "idempotency-replayed")
     },
     summary="Score and store a response",
 )
-def create_response(
+def create_response(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
     resource: ResourceBody,
     *,
     publication: PublicationDep,
     idempotent_request: IdempotentRequestDep,
     if_none_exist: IfNoneExist = None,
+    identifier: OptionalIdentifierCondition = None,
     prefer: Prefer = None,
 ) -> Response:
     """Totals and weights computed by the client are ignored; each difference is a warning.
 
-    Identifiers are unique: with `If-None-Exist`, a repeated create returns the first response.
+    Identifiers are unique: with `If-None-Exist`, a repeated create returns the first response. The
+    query parameter `identifier` means the same, as some clients send it.
     """
+    if identifier is not None and if_none_exist is None:
+        if_none_exist = f"identifier={quote(identifier)}"
     write = prepare_create(resource, publication, if_none_exist)
     try:
         response = idempotent_request.run_once(write.store)
@@ -103,7 +109,7 @@ def create_response(
     },
     summary="Correct a response with a new version",
 )
-def update_response(  # noqa: PLR0913 - FastAPI passes what a route needs as parameters
+def update_response(  # noqa: PLR0913 - as above
     screening: ScreeningId,
     *,
     resource: ResourceBody,
@@ -142,7 +148,9 @@ def update_response_by_identifier(  # noqa: PLR0913 - as above
     prefer: Prefer = None,
 ) -> Response:
     """The condition must name the identifier of the response itself; `If-Match` is optional."""
-    write = prepare_conditional_update(identifier, resource, publication, if_match)
+    write = prepare_conditional_update(
+        f"identifier={quote(identifier)}", resource, publication, if_match
+    )
     return _run(write, context, prefer)
 
 

@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 
+from api.fhir.definitions.terminology import CodeList, TerminologyType, build_terminology
 from api.fhir.elements import CanonicalUrls, Resource
 from api.fhir.http import RequireJson, outcome_responses, resource_response, send_resource
 from api.fhir.parameters import (
@@ -16,12 +17,14 @@ from api.fhir.parameters import (
     PageSize,
     ValueSetUrlFilter,
 )
-from api.fhir.resources.terminology import CodeList, TerminologyType, build_terminology
 from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
+from api.http.public_route import PublicRoute
 from api.problems import Problem
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson])
+router = APIRouter(
+    prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
+)
 _ERRORS = outcome_responses(404, 406, 422)
 
 

@@ -6,12 +6,13 @@ from pydantic import BaseModel
 from api.auth.client_authentication import INTROSPECTION_PATH, REVOCATION_PATH, TOKEN_PATH
 from api.dependencies import SettingsDep
 from api.http.errors.error_responses import error_responses
+from api.http.public_route import PublicRoute
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.smart_scopes import PERMISSION_SCOPES, format_scopes
 from api.settings import Settings
 
-router = APIRouter(prefix="/fhir", tags=["FHIR"])
-metadata_router = APIRouter(tags=["authentication"])
+router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=PublicRoute)
+metadata_router = APIRouter(tags=["authentication"], route_class=PublicRoute)
 
 
 class SmartConfiguration(BaseModel, frozen=True):

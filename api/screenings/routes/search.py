@@ -9,8 +9,9 @@ from pydantic import AfterValidator, BeforeValidator, Field
 
 from api.auth.request_context import RequestContext
 from api.auth.route_guard import require_scope
-from api.dependencies import RequestContextDep, ScreeningId, is_etag_match
+from api.dependencies import RequestContextDep, ScreeningId
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
+from api.http.preconditions import is_etag_match
 from api.intakes.short_assessment import (
     Prefer,
     minimal_response,

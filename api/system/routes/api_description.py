@@ -8,7 +8,7 @@ from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
-from api.dependencies import is_etag_match
+from api.http.preconditions import is_etag_match
 from api.web.templating import PageOptions, render_page
 
 router = APIRouter(include_in_schema=False)

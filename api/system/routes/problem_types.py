@@ -9,11 +9,12 @@ from pydantic import BaseModel, Field
 from api.field_errors import list_codes
 from api.http.content_negotiation import negotiate_media_type
 from api.http.errors.error_responses import error_responses
+from api.http.public_route import PublicRoute
 from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.problems import FieldError, Problem, ProblemBody
 from api.web.templating import PageOptions, render_page
 
-router = APIRouter(prefix="/problems", tags=["problems"])
+router = APIRouter(prefix="/problems", tags=["problems"], route_class=PublicRoute)
 HTML = "text/html"
 _EXAMPLE_EXTENSIONS: dict[str, dict[str, str | int]] = {
     "insufficient_scope": {"scope": "screenings:read"},

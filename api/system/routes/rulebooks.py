@@ -7,8 +7,10 @@ from fastapi import APIRouter, Header, Path, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from api.dependencies import CatalogueDep, is_etag_match
+from api.dependencies import CatalogueDep
 from api.http.errors.error_responses import error_responses
+from api.http.preconditions import is_etag_match
+from api.http.public_route import PublicRoute
 from api.problems import Problem
 from schemas.rulebooks.rulebook import Rulebook
 from schemas.rulebooks.rulebook_name import RulebookName
@@ -16,7 +18,7 @@ from scoring.answer_model import find_answer_model
 from scoring.catalogue import Catalogue, CatalogueEntry, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
-router = APIRouter(prefix="/v1/rulebooks", tags=["rulebooks"])
+router = APIRouter(prefix="/v1/rulebooks", tags=["rulebooks"], route_class=PublicRoute)
 Instrument = Annotated[str, Path(max_length=40, examples=["phq4"])]
 Version = Annotated[str, Path(max_length=14, examples=["1.0.0"])]
 _IfNoneMatch = Annotated[str | None, Header(alias="If-None-Match", max_length=200)]

@@ -16,6 +16,7 @@ class QuestionNames:
     """The names that columns may have, and the nearest of them to any other name."""
 
     def __init__(self, loaded: LoadedRulebook) -> None:
+        self._rulebook = loaded.name
         self.known = {*PASSTHROUGH_COLUMNS, ANSWERED_ON, *loaded.questions}
         self._by_plain_name = {
             _simplify(question.label): question.id for question in loaded.questions.values()
@@ -36,6 +37,18 @@ class QuestionNames:
         """Return the names that nearly are a column, each with that column."""
         nearest = {name: self.find_nearest(name) for name in names if name not in self.known}
         return {name: column for name, column in nearest.items() if column is not None}
+
+    def refuse_unknown(self, names: Iterable[str], *, ignore_unknown: bool) -> None:
+        """Raise ValueError for a column that is no question, and for one that nearly is one."""
+        names = list(names)
+        for name, question in self.list_mistyped(names).items():
+            raise ValueError(f"column {name!r}: did you mean {question!r}? Rename or drop it")
+        unknown = [name for name in names if name not in self.known]
+        if unknown and not ignore_unknown:
+            raise ValueError(
+                f"{len(unknown)} columns are no questions of {self._rulebook}, such as "
+                f"{unknown[0]!r}; drop them, or set ignore_unknown=True"
+            )
 
 
 def _simplify(name: str) -> str:

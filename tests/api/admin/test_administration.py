@@ -176,6 +176,16 @@ class TestPractitioners:
         assert kept_client.get(PEOPLE).json()["practitioners"] == [created]
         assert kept_client.get(f"{PEOPLE}/{created['id']}").json() == created
 
+    def test_without_scopes_get_those_of_a_practice_and_never_none(self, kept_client):
+        body = {"reference": "1", "name": "Dr G"}
+        assert create_resource(kept_client, PEOPLE, body)["scopes"] == [
+            "screenings:read", "screenings:write", "reports:read",
+        ]  # fmt: skip
+        for path, members in ((PEOPLE, body), ("/v1/clients", {"name": "A"})):
+            answer = kept_client.post(path, json=members | {"scopes": []})
+            assert find_pointer(answer) == "/scopes"
+            assert answer.json()["errors"][0]["code"] == "too_few"
+
     def test_are_changed_in_what_is_named(self, kept_client):
         created = create_resource(kept_client, PEOPLE, {"reference": "1", "name": "Dr G"})
         here = f"{PEOPLE}/{created['id']}"

@@ -42,6 +42,7 @@ def stronger(store, kept_clinic) -> dict[str, str]:
         ("PUT", "/v1/clients/{client}/key-set", {"url": "https://ehr.example/jwks"}),
         ("POST", "/v1/clients/{client}/api-keys", {"scopes": ["screenings:read"]}),
         ("POST", "/v1/practitioners", {**PRACTITIONER, "scopes": ["screenings:read"]}),
+        ("POST", "/v1/practitioners", PRACTITIONER),
         ("PATCH", "/v1/practitioners/{practitioner}", {"scopes": list(SCOPES)}),
         ("POST", "/v1/practitioners/{practitioner}/invitations", None),
     ],

@@ -442,14 +442,18 @@ class TestCapabilities:
         assert {bundle["type"] for bundle in empty_bundles.values()} == {"searchset"}
 
     def test_operations(self, caller, claims, screening_id):
+        subject = {"name": "subject", "valueReference": {"reference": "Patient/p1"}}
+        body = {"resourceType": "Parameters", "parameter": [subject]}
         statuses = {
             (kind, operation): caller.request(
                 "get" if operation == "document" else "post",
-                f"/fhir/{kind}/{screening_id}/${operation}",
+                f"/fhir/{kind}/{'phq4' if kind == 'Questionnaire' else screening_id}/${operation}",
+                json=body if operation == "populate" else None,
             ).status_code
             for kind, operation in list_capabilities(claims, "operation", "name")
         }
         assert statuses == {
+            ("Questionnaire", "populate"): 200,
             ("QuestionnaireResponse", "score"): 200,
             ("QuestionnaireResponse", "extract"): 200,
             ("Composition", "document"): 200,

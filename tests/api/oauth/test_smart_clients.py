@@ -8,7 +8,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from cumulus_fhir_support import FhirClient
 from support.builders import add, build_store_settings, clinic, do
 from support.interop.hospital_issuers import Hospital, Signer, allow_host, running_jwks_server
 from support.servers.async_thread import run_aside
@@ -56,6 +55,7 @@ def private_jwks(signer: Signer) -> dict:
 
 def searched(site: Site, **proof) -> int:
     """How many responses cumulus finds after it signed in by discovery."""
+    from cumulus_fhir_support import FhirClient  # its import takes as long as a test
 
     async def read_status() -> int:
         client = FhirClient(

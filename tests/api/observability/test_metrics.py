@@ -2,7 +2,9 @@
 
 import json
 import re
+import shutil
 import socket
+import subprocess
 import urllib.request
 from importlib.metadata import version
 from pathlib import Path
@@ -162,6 +164,10 @@ def test_the_alert_rules_and_the_dashboard_can_be_parsed():
     for rule in rules:
         assert {"expr", "for", "labels", "annotations"} <= rule.keys()
         assert rule["expr"].count("(") == rule["expr"].count(")")
+    if promtool := shutil.which("promtool"):  # Debian's package prometheus
+        command = [promtool, "check", "rules", str(MONITORING / "alerts.yaml")]
+        output = subprocess.run(command, capture_output=True, text=True, check=True)
+        assert f"SUCCESS: {len(rules)} rules" in output.stdout
     panels = json.loads((MONITORING / "dashboard.json").read_text())["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels) > 10
     assert all(target["expr"] for panel in panels for target in panel["targets"])

@@ -8,6 +8,7 @@ from support.scoring.small_second_rulebook import load_small_second, read_second
 from schemas.rulebooks.rulebook import Rulebook
 from scoring.answers.intake_facts import UnknownQuestionError
 from scoring.compiled_rulebook import LoadedRulebook
+from scoring.engine import assess
 
 SMALL = load_small_second()
 
@@ -72,8 +73,19 @@ def test_options_stand_in_questionnaire_order():
     assert intake.facts["winds"] == ("north", "west")
 
 
+def test_answers_are_attested_only_where_it_is_said():
+    answers = {"age": 40, "storms": (), "shelter": "roof"}
+    assert not SMALL.read_answers(answers).attested
+    assert not SMALL.reader.read_answers(answers).attested
+    assert SMALL.read_answers(answers, attested=True).attested
+    assert "Not attested." in assess(SMALL, answers).limitations
+    assert "Not attested." not in assess(SMALL, answers, attested=True).limitations
+
+
 def test_an_unknown_question_is_refused():
-    with pytest.raises(UnknownQuestionError):
+    with pytest.raises(
+        UnknownQuestionError, match=r"^weather@2\.0\.0 has no question with this id$"
+    ):
         SMALL.read_answers({"snow": True})
 
 

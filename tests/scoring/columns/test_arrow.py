@@ -68,6 +68,14 @@ def test_a_fault_is_told_in_its_row(rules):
     assert results[1]["problems"] == ["age_years: must be a whole number from 0 to 120"]
 
 
+def test_kept_columns_are_returned_behind_the_results():
+    rules = ArrowRules(LOADED, keep=["year"])
+    results = rules.score_batch(pa.RecordBatch.from_pydict({"year": [2024], "age_years": [44]}))
+    assert (results.schema, results.column("year").to_pylist()) == (rules.schema, ["2024"])
+    with pytest.raises(ValueError, match="the results have a column 'status'"):
+        ArrowRules(LOADED, keep=["status"])
+
+
 @pytest.mark.skipif("TEST_SPARK" not in os.environ, reason="make spark runs it")
 def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
     from pyspark.sql import SparkSession
@@ -76,16 +84,21 @@ def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
 
     monkeypatch.setenv("PYSPARK_PYTHON", sys.executable)
     some = intakes(500)
-    frame_of(LOADED, some).write_parquet(tmp_path / "in.parquet")
+    for year, part in ((2024, some[:200]), (2025, some[200:])):
+        folder = tmp_path / f"in/year={year}"
+        folder.mkdir(parents=True)
+        frame_of(LOADED, part).write_parquet(folder / "part.parquet")
     settings = {"spark.ui.enabled": "false", "spark.sql.shuffle.partitions": "2"}
     builder = SparkSession.builder.master("local[2]")
     for name, value in settings.items():
         builder = builder.config(name, value)
     spark = builder.getOrCreate()
     try:
-        rows = (
-            score_dataframe(spark.read.parquet(str(tmp_path / "in.parquet"))).toArrow().to_pylist()
-        )
+        frame = spark.read.parquet(str(tmp_path / "in"))
+        results = score_dataframe(frame, LOADED.name, keep=["year"]).toArrow().to_pylist()
     finally:
         spark.stop()
-    assert rows == [weighed_row(LOADED, intake) for intake in some]
+    results.sort(key=lambda row: row["year"])
+    years = [row.pop("year") for row in results]
+    assert years == ["2024"] * 200 + ["2025"] * 300
+    assert results == [weighed_row(LOADED, intake) for intake in some]

@@ -72,6 +72,10 @@ def test_a_band_may_need_points_of_a_domain_alone(sky, band):
     assert select_band(loaded, make_sums(sky=sky, total=STRONG), {}).id == band
 
 
+def test_a_need_of_unknown_truth_is_not_met_unless_it_is_said_so():
+    assert select_band(SMALL, make_sums(sky=1, total=STRONG), {}).id == "some"
+
+
 @pytest.mark.parametrize(
     ("demands", "sky", "mood", "is_met"),
     [

@@ -3,6 +3,7 @@
 import pytest
 from support.scoring.small_second_rulebook import load_small_second
 
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess, assess_safety
 
 SMALL = load_small_second()
@@ -93,3 +94,9 @@ def test_red_flags_can_be_asked_for_alone():
     answers = {"storms": ("thunder",), "looked_at": ("roof_leak",)}
     assert assess_safety(SMALL, answers).tier == "T1"
     assert assess_safety(SMALL, answers, attested=True).tier == "T3"
+
+
+def test_a_rulebook_without_tiers_raises_no_flag():
+    rulebook = SMALL.rulebook.model_copy(update={"tier": (), "flag": ()})
+    safety = assess_safety(LoadedRulebook(rulebook, SMALL.sha256), {"storms": ("hail",)})
+    assert (safety.tier, safety.flags) == ("none", ())

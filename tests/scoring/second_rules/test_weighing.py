@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 from support.scoring.small_second_rulebook import load_small_second
 
-from schemas.rulebooks.conditions import Always
+from schemas.rulebooks.conditions import Always, Includes
 from schemas.rulebooks.scale import Discount
 from scoring.engine import assess, weigh_answers
 from scoring.weighing import compile_criterion
@@ -66,6 +66,18 @@ def test_a_discount_leaves_whole_hundredths_and_lowers_no_negative_points(
     )
     weight = compile_criterion(changed, SMALL.questions)({"fog": True})
     assert (weight.points, type(weight.points)) == (discounted, int)
+
+
+@pytest.mark.parametrize(
+    ("winds", "points"),
+    [(("south",), 400), (("north", "west"), 400), (("north",), -100), (None, 0)],
+)
+def test_a_level_may_read_a_group_of_options(winds, points):
+    fog = SMALL.rulebook.criterion[PLACES["W2"]]
+    mild = Includes(question="winds", includes=("mild",))
+    levels = (fog.level[0].model_copy(update={"when": mild}), fog.level[1])
+    weigh = compile_criterion(fog.model_copy(update={"level": levels}), SMALL.questions)
+    assert weigh({"winds": winds, "gusts": (), "fog": False}).full_points == points
 
 
 @pytest.mark.parametrize(

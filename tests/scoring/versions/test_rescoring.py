@@ -1,5 +1,8 @@
 """An intake of 1.0.0 assessed under 2.0.0: a danger that was seen is never lost on the way."""
 
+from dataclasses import replace
+from decimal import Decimal
+
 import pytest
 from hypothesis import given
 from support.scoring.answer_strategies import unflagged_answers
@@ -31,6 +34,7 @@ def test_a_named_clinician_stays_named():
     _, attested = rescore(answers, attested=True)
     _, anonymous = rescore(answers)
     assert len(anonymous.assessment.limitations) == len(attested.assessment.limitations) + 1
+    assert rescore_intake(OLD, NEW, answers) == anonymous
 
 
 def test_what_came_out_differently_is_named():
@@ -52,6 +56,14 @@ def test_a_lost_and_a_new_flag_are_a_difference():
     assert difference.lost_flags == ("new_bladder_or_bowel_change",)
     assert difference.new_flags == ("new_bladder_change", "new_bowel_change")
     assert difference.changes_result
+
+
+def test_an_open_criterion_does_not_differ_from_one_without_points():
+    before = assess(OLD, {"age_years": 40, "pain_duration_months": 12, "diagnoses": (), **CALM})
+    assert any(line.points is None for line in before.criteria)
+    lines = tuple(replace(line, points=line.points or Decimal(0)) for line in before.criteria)
+    after = before.model_copy(update={"criteria": lines})
+    assert compare_assessments(before, after).criteria == ()
 
 
 def test_an_assessment_does_not_differ_from_itself():

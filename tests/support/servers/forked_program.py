@@ -14,9 +14,11 @@ from typing import Self
 
 # Polars starts threads when it is imported, so what imports it is left to each process.
 PRELOADED = [
-    "alembic.command", "api.admin.routes.clients", "api.cli.bootstrap", "api.deliveries.sender",
+    "alembic.command", "api.admin.routes.clients", "api.cds_hooks.routes", "api.cli.bootstrap",
+    "api.contract.specification", "api.deliveries.routes", "api.deliveries.sender",
     "api.desk.routes.screenings", "api.fhir.routes.operations", "api.forms.routes.intake",
-    "api.http.server", "api.notifications.sender", "api.store.operations.startup",
+    "api.http.server", "api.notifications.sender", "api.oauth.routes", "api.patients.routes",
+    "api.score.routes", "api.screenings.routes", "api.store.operations.startup",
     "api.system.routes.health", "dbos",
 ]  # fmt: skip
 FORKING = multiprocessing.get_context("forkserver")

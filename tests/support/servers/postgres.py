@@ -8,6 +8,7 @@ import subprocess
 from itertools import count
 from pathlib import Path
 
+import psycopg
 from sqlalchemy import make_url
 
 LOGIN_ROLE = "service"
@@ -34,7 +35,7 @@ class Postgres:
     def start(self) -> None:
         options = f"-p {self.port} -k {self._data} -c listen_addresses=127.0.0.1"
         if not self._durable:
-            options += " -c fsync=off"
+            options += " -c fsync=off -c synchronous_commit=off -c full_page_writes=off"
         self._run(
             "pg_ctl", "-D", self._data, "-w", "-l", self._data / "log", "-o", options, "start"
         )
@@ -52,7 +53,8 @@ class Postgres:
             self._open_the_way_to(on)
             self.say(f"CREATE TABLESPACE on_{name} LOCATION '{on}'")
             of += f" TABLESPACE on_{name}"
-        self.say(f"CREATE DATABASE {name}{of}")
+        with psycopg.connect(self.url("postgres", "postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}{of}")
         return name
 
     def say(self, statement: str, database: str = "postgres") -> str:

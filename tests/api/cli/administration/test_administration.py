@@ -71,6 +71,7 @@ def test_an_organisation_is_created_and_deactivated_by_command(own_settings, tmp
     person = run_json_command(
         settings, "admin", "practitioner", "add", "Dr G", "--reference", "1", *of
     )
+    assert person["scopes"] == ["screenings:read", "screenings:write", "reports:read"]
     run_json_command(settings, "admin", "practitioner", "change", person["id"], "--inactive", *of)
 
     app, caller = calling(settings, key["api_key"])

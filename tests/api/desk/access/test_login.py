@@ -662,6 +662,7 @@ class TestAnInvitation:
         body = {"reference": "r", "name": "Dr Idle"}
         idle = kept_client.post("/v1/practitioners", json=body).json()["id"]
         here = f"/v1/practitioners/{idle}"
+        kept_client.patch(here, json={"scopes": []})
         assert kept_client.post(f"{here}/invitations").status_code == 409
         kept_client.patch(here, json={"scopes": ["screenings:read"]})
         response = kept_client.post(f"{here}/invitations")

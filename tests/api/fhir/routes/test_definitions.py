@@ -52,9 +52,9 @@ def test_pages_lead_through_all_of_them(client):
 
 
 def test_the_version_id_follows_the_content(client):
+    from api.fhir.definitions.questionnaire import build_questionnaire
     from api.fhir.elements import CanonicalUrls
     from api.fhir.questionnaire_catalogue import list_questionnaire_forms
-    from api.fhir.resources.questionnaire import build_questionnaire
     from scoring.catalogue import load_catalogue
 
     newest = client.get(f"{HERE}/nociplastic")

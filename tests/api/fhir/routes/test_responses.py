@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from copy import deepcopy
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from itertools import product
 
 import pytest
 from support.builders import FHIR, fhir_response, request
@@ -20,6 +21,7 @@ from support.interop.questionnaire_responses import (
     list_findings,
     read_points,
 )
+from support.sample import take_sample
 
 from api.http.bodies.request_body import FORM_MEDIA_TYPE
 from scoring.catalogue import load_catalogue
@@ -576,12 +578,13 @@ def test_no_odd_value_at_any_path_causes_a_server_error(client, questionnaires):
     )
     body["item"].append({"linkId": "total.predominance", "answer": [{"valueDecimal": 1}]})
     assert client.post(f"{HERE}/$score", json=body).status_code == 200
-    for path in places(body):
-        for odd in ODD:
-            answer = client.post(f"{HERE}/$score", json=replace_part(body, path, odd))
-            assert answer.status_code in (200, 422), (path, odd, answer.text)
-            if answer.status_code == 422:
-                assert answer.json()["resourceType"] == "OperationOutcome"
+    cases = take_sample(product(places(body), ODD), 5)
+    assert len(cases) > 50
+    for path, odd in cases:
+        answer = client.post(f"{HERE}/$score", json=replace_part(body, path, odd))
+        assert answer.status_code in (200, 422), (path, odd, answer.text)
+        if answer.status_code == 422:
+            assert answer.json()["resourceType"] == "OperationOutcome"
 
 
 class TestWhatTheClientComputed:

@@ -13,6 +13,7 @@ _ID = ("_id", "token", f"{_SEARCH}/Resource-id")
 _PATIENT_DEFINITIONS = dict.fromkeys(
     ("Observation", "RiskAssessment", "DiagnosticReport", "DocumentReference"), "clinical-patient"
 )
+_POPULATE = "http://hl7.org/fhir/uv/sdc/OperationDefinition/Questionnaire-populate"
 _EXTRACT = "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract"
 _DOCUMENT = "http://hl7.org/fhir/OperationDefinition/Composition-document"
 _SUBSCRIPTION_STATUS = (
@@ -44,6 +45,7 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
                 ("version", "token", f"{_SEARCH}/Questionnaire-version"),
                 ("status", "token", f"{_SEARCH}/Questionnaire-status"),
             ),
+            (("populate", _POPULATE),),
         ),
         ResourceCapability(
             "QuestionnaireResponse",

@@ -8,9 +8,9 @@ from support.interop.questionnaire_responses import is_shown
 from support.scoring.answer_strategies import partial_answers
 from support.second_release import SECOND, load_released_catalogue
 
+from api.fhir.definitions.questionnaire import build_questionnaire
 from api.fhir.elements import NONE_OF_THESE, CanonicalUrls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm
-from api.fhir.resources.questionnaire import build_questionnaire
 from scoring.answers.intake_facts import FactReader
 
 READER = FactReader(SECOND.rulebook)

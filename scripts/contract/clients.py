@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 from demo import INTAKE, PROGRAM, ROOT, read_address, run_program
 
 TOOLS = ROOT / "tests" / "support" / "contract_tools"

@@ -15,7 +15,7 @@ from typing import Any
 
 from description_changes import list_breaking_changes
 
-FOLDER = Path(__file__).parent.parent / "openapi"
+FOLDER = Path(__file__).parents[2] / "openapi"
 RELEASES = FOLDER / "releases"
 LEFT_OUT = {"description", "summary", "examples", "example", "title"}
 OpenApiObject = dict[str, Any]

@@ -4,6 +4,9 @@ import json
 from hashlib import sha256
 from typing import Any
 
+from api.fhir.definitions.enable_when import build_display_condition
+from api.fhir.definitions.loinc_codes import INSTRUMENT_CODES, QUESTION_CODES, build_codes
+from api.fhir.definitions.text_translations import translate_text
 from api.fhir.elements import EXTENSION_BASE, NONE_OF_THESE, NONE_OF_THESE_TEXT, Resource
 from api.fhir.questionnaire_catalogue import (
     QuestionnaireForm,
@@ -11,9 +14,6 @@ from api.fhir.questionnaire_catalogue import (
     topic_link_id,
     total_link_id,
 )
-from api.fhir.resources.enable_when import build_display_condition
-from api.fhir.resources.loinc_codes import INSTRUMENT_CODES, QUESTION_CODES, build_codes
-from api.fhir.resources.text_translations import translate_text
 from schemas.base import to_json_number
 from schemas.rulebooks.rulebook import Question
 

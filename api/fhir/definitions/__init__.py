@@ -1,0 +1,1 @@
+"""What the service publishes for everyone: questionnaires, codes, capabilities, the device."""

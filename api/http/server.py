@@ -3,7 +3,7 @@
 import contextlib
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import uvicorn
 from fastapi import FastAPI
@@ -13,6 +13,8 @@ from api.observability.metrics import Metrics
 from api.settings import Settings
 
 RESERVED_FILES = 512
+Listeners = list[socket.socket]
+"""The listening sockets of one server, of which the first has its port."""
 
 
 class HttpServer(uvicorn.Server):
@@ -28,7 +30,7 @@ class HttpServer(uvicorn.Server):
         self._listening(self.servers[0].sockets[0].getsockname()[1])
 
 
-def bind_sockets(host: str, port: int) -> list[socket.socket]:
+def bind_sockets(host: str, port: int) -> Listeners:
     """Return sockets bound to every address of the host, on this port; 0 chooses a free one.
 
     Raises OSError if the port is in use or reserved, or the host is not of this machine. Each
@@ -50,6 +52,11 @@ def bind_sockets(host: str, port: int) -> list[socket.socket]:
             sockets.append(listener)
         sockets_to_close.pop_all()
     return sockets
+
+
+def adopt_sockets(descriptors: Sequence[int]) -> Listeners:
+    """Return the listening sockets that another process bound. Raises OSError."""
+    return [socket.socket(fileno=descriptor) for descriptor in descriptors]
 
 
 def build_base_url(host: str, listener: socket.socket) -> str:

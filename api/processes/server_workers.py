@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from socket import socket
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, Self
 
@@ -50,9 +49,9 @@ class WorkerPlace(NamedTuple):
 class ServerWorkers:
     """The worker processes of one server; the first one has the background duties."""
 
-    def __init__(self, arguments: Sequence[str], sockets: Sequence[socket], metrics: str) -> None:
+    def __init__(self, arguments: Sequence[str], sockets: Sequence[int], metrics: str) -> None:
         self._arguments = [sys.executable, "-c", "from api.cli import main; main()", *arguments]
-        self._sockets = tuple(listener.fileno() for listener in sockets)
+        self._sockets = tuple(sockets)
         self._metrics = metrics
         self._parent, self._own_end = os.pipe()
         self._workers: dict[int, subprocess.Popen[bytes]] = {}
@@ -95,8 +94,8 @@ class ServerWorkers:
         self._start(number)
 
 
-def run_server_workers(arguments: Sequence[str], sockets: Sequence[socket], count: int) -> None:
-    """Run the program with these arguments in `count` processes until a signal stops them."""
+def run_server_workers(arguments: Sequence[str], sockets: Sequence[int], count: int) -> None:
+    """Run the program in `count` processes on these descriptors until a signal stops them."""
     stop_requested = threading.Event()
     for signal_number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signal_number, lambda *_: stop_requested.set())

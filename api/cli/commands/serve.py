@@ -13,8 +13,7 @@ from api.cli.context import (
 )
 
 if TYPE_CHECKING:
-    from socket import socket
-
+    from api.http.server import Listeners
     from api.settings import Settings
     from api.store.store import Store
 
@@ -53,25 +52,25 @@ def serve(
 
     with open_configured_store(settings, may_be_unsettled=True, may_create=True):
         pass  # the database is created or upgraded once, and its faults end the command
-    run_server_workers(["serve", "--host", host, "--port", str(port)], sockets, workers)
+    arguments = ["serve", "--host", host, "--port", str(port)]
+    run_server_workers(arguments, [listener.fileno() for listener in sockets], workers)
 
 
 def _serve_as_worker(settings: "Settings", host: str, place: str) -> None:
     """Serve on the sockets of the parent process until it stops this one, or ends."""
-    from socket import socket
-
+    from api.http.server import adopt_sockets
     from api.processes.server_workers import WorkerPlace
 
     try:
         worker = WorkerPlace.parse(place)
-        sockets = [socket(fileno=descriptor) for descriptor in worker.sockets]
+        sockets = adopt_sockets(worker.sockets)
     except (ValueError, OSError):
         fail("--worker: only `nociscreen serve --workers` starts a worker")
     worker.watch_parent()
     _serve(settings, host, sockets, worker.number)
 
 
-def _serve(settings: "Settings", host: str, sockets: "list[socket]", number: int) -> None:
+def _serve(settings: "Settings", host: str, sockets: "Listeners", number: int) -> None:
     """Serve; the first process of a server warns, greets and has the background duties."""
     import gc
     from contextlib import ExitStack

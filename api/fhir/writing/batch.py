@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64decode
-from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from fastapi import Request
@@ -28,7 +27,7 @@ async def carry_out(request: Request, entries: list[BundleEntry]) -> Resource:
         if size > MAX_ANSWER_BYTES:
             issue = OutcomeIssue("too-costly", _TOO_LONG, locate_entry(entry.position))
             outcome = build_operation_outcome([issue])
-            answers.append({"response": {"status": describe_status(429), "outcome": outcome}})
+            answers.append({"response": {"status": "429", "outcome": outcome}})
             continue
         status, headers, body = await _send(request, entry)
         size += len(body)
@@ -44,7 +43,7 @@ def build_answer_bundle(kind: str, entries: list[Resource]) -> Resource:
 
 def build_entry(status: int, headers: Headers, resource: Resource | None) -> Resource:
     """Return the entry of a response."""
-    response: Resource = {"status": describe_status(status)}
+    response: Resource = {"status": str(status)}
     for name, header in (("location", "location"), ("etag", "etag")):
         if header in headers:
             response[name] = headers[header]
@@ -55,11 +54,6 @@ def build_entry(status: int, headers: Headers, resource: Resource | None) -> Res
     if updated_at := resource.get("meta", {}).get("lastUpdated"):
         response["lastModified"] = updated_at
     return {"resource": resource, "response": response}
-
-
-def describe_status(status: int) -> str:
-    """Return a status with its phrase."""
-    return f"{status} {HTTPStatus(status).phrase}"
 
 
 async def _send(request: Request, entry: BundleEntry) -> tuple[int, Headers, bytes]:

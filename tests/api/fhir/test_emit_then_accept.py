@@ -34,13 +34,23 @@ DATES = ("2026", "2026-11", "2026-11-20", "2026-11-20T10:00:00Z", "2026-11-20T10
 
 
 @pytest.fixture(scope="module")
-def caller(second_service):
-    return calling(second_service, builders.clinic(second_service.services.store, "Emitted"))
+def emitting_clinic(second_service):
+    return builders.clinic(second_service.services.store, "Emitted")
+
+
+@pytest.fixture
+def caller(second_service, emitting_clinic):
+    """A caller with a new token: the long run takes longer than one lives."""
+    return calling(second_service, emitting_clinic)
 
 
 @pytest.fixture(scope="module")
-def forms(caller):
-    entries = caller.get("/fhir/Questionnaire?status=active").json()["entry"]
+def forms(second_service, emitting_clinic):
+    entries = (
+        calling(second_service, emitting_clinic)
+        .get("/fhir/Questionnaire?status=active")
+        .json()["entry"]
+    )
     return [entry["resource"] for entry in entries]
 
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0018"
-down_revision = "0019"
+revision = "0017"
+down_revision = "0016"
 
 OWNED = ("message_rules", "revoked_token")
 ROLE = "nociscreen_app"

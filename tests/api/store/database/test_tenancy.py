@@ -51,6 +51,7 @@ from api.store.database.tables import (
     AuditRow,
     ClientSecretRow,
     FailureRow,
+    IdentityRow,
     PractitionerRow,
     ReportRow,
     ScreeningRow,
@@ -82,8 +83,8 @@ def signs_in(work, practitioner):
         practitioner,
         login_credentials.NewCredentials(f"dr {practitioner}", "hash", "totp", 0),
     )
-    elsewhere = add_practitioner(work, f"{practitioner}-2", "Other", ["score"]).id
-    login_credentials.set_identity(work, elsewhere, "https://login.example", elsewhere)
+    identity = {"practitioner_id": practitioner, "subject_sha256": practitioner}
+    work.insert(IdentityRow, identity | {"linked_at": work.now})
     imported_rows.add_imported_screening(work, "a row", intake())
     original = screenings.add_screening(work, intake())
     by_another = intake().assessment.model_copy(update={"rulebook": "nociplastic@2.0.0"})

@@ -196,7 +196,7 @@ class Settings(BaseSettings):
     """The client secret of this service at the OpenID Connect provider."""
     oidc_name: Annotated[str, Field(max_length=60)] = "single sign-on"
     """The name of the OpenID Connect provider on the login button."""
-    oidc_acr_values: Annotated[str, Field(max_length=500, pattern=r"^[!-~ ]*$")] = ""
+    oidc_acr_values: Annotated[str, Field(max_length=500, pattern=r"^[\x20-\x7e]*$")] = ""
     """Authentication classes (`acr`), separated by spaces, such as one with a second factor. With
     them the OpenID Connect provider is asked for one, and a login with another is refused."""
     organisation: Annotated[str, Field(max_length=200)] | None = None

@@ -27,6 +27,8 @@ PERMISSION_SCOPES: dict[str, str | None] = {
     "Binary.r": "reports:read",
     "Composition.r": "reports:read",
     "AuditEvent.s": "audit:read",
+    "Subscription.c": "destinations:admin",
+    "Subscription.r": "destinations:admin",
 }
 """The permissions that FHIR routes support, with the scope of this service that each requires."""
 

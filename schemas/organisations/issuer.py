@@ -36,7 +36,7 @@ class IssuerTerms(FrozenModel):
         default_factory=dict,
         description="The scopes of this service granted for a scope of the issuer.",
     )
-    client_id: Annotated[str, Field(pattern=r"^[!-~]{1,200}$")] | None = Field(
+    client_id: Annotated[str, Field(max_length=200, pattern=r"^[\x21-\x7e]+$")] | None = Field(
         default=None, description="For launches: the id of this service at the EHR."
     )
     patient_system: Reference | None = Field(

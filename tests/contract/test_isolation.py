@@ -263,7 +263,10 @@ def untouched_clinic(kept_service) -> builders.Clinic:
 def untouched_things(kept_service, untouched_clinic) -> dict[str, str]:
     """A thing of each kind of that organisation."""
     client = calling(kept_service, untouched_clinic)
-    return things_of(client) | things_of(client, "/v1/clients/approvals/{approval}")
+    things = things_of(client)
+    for path in ("/{export}", "/{export_file}", "/v1/clients/approvals/{approval}"):
+        things |= things_of(client, path)
+    return things
 
 
 @pytest.fixture

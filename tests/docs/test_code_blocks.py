@@ -43,7 +43,9 @@ class CodeBlock(NamedTuple):
             return "commands"
         if re.match(r"NOCISCREEN_\w+=", first_word):
             return "settings"
-        return {"CREATE": "sql", "curl": "curl", "python": "python"}.get(first_word, "headers")
+        return {"CREATE": "sql", "curl": "curl", "from": "python", "python": "python"}.get(
+            first_word, "headers"
+        )
 
 
 def list_blocks() -> list[CodeBlock]:
@@ -81,6 +83,7 @@ def test_every_block_is_of_a_kind_that_a_test_reads():
     readers = {"commands", "sh", "settings", "json", "toml", "text"}
     elsewhere = {
         ("batches.md", "curl"),  # the same call as in the tutorial for integrators
+        ("engine.md", "python"),  # make engine, and make spark
         ("operations.md", "sql"),  # tests/deploy/test_files.py, deploy/postgresql
         ("reliability.md", "python"),  # make bench
     }

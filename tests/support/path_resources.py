@@ -52,6 +52,11 @@ UNKNOWN = {
 SENDING = ("/deliveries", "/deliveries/preview", "/reports")
 """How a path ends whose body names a destination."""
 
+ONE_OF_EACH = (
+    "client", "delivery", "hold", "link", "mapping", "practitioner", "screening", "subscription"
+)  # fmt: skip
+"""What a path without parameters gets one of."""
+
 NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1", "form": "phq4"}
 """What stands in a path and is no thing of anybody."""
 
@@ -63,12 +68,14 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     without gets one of each, a batch only where the path is about batches, since it takes long.
     """
     names = set(parameters_of(path))
-    wanted_names = names or {"screening", "hold", "client", "link", "practitioner", "delivery"}
+    wanted_names = names or set(ONE_OF_EACH)
     things: dict[str, str] = {}
-    if "/batches" in path or names & {"export", "export_file"}:
-        things |= _batch(client) if "/batches" in path else _export(client, path)
-    if "mapping" in names:
-        return {"mapping": create_resource(client, "/v1/mappings", MAPPING)["id"]}
+    if "/batches" in path:
+        things |= _batch(client)
+    if wanted_names & {"export", "export_file"}:
+        things |= _export(client, path)
+    if "mapping" in wanted_names:
+        things["mapping"] = create_resource(client, "/v1/mappings", MAPPING)["id"]
     if "client" in wanted_names:
         things |= _client(client)
     if wanted_names & {"screening", "delivery"}:

@@ -43,6 +43,11 @@ def add_issuer(
     if hooks and audience:
         fail("expected --audience or --hooks, not both (the audience of a hook is the called URL)")
     issuer_terms = _read_terms(terms)
+    if not (hooks or audience or issuer_terms.client_id):
+        fail(
+            "expected --audience (it issues access tokens), --hooks (an EHR that calls CDS Hooks) "
+            "or a client_id in the terms (an EHR that launches the desk)"
+        )
     with open_transaction(organisation) as work, refuse_invalid_input():
         kind: IssuerKind = "hooks" if hooks else "access" if audience else "launch"
         trusted_issuer = issuers.add_issuer(work, kind, issuer, audience, issuer_terms)

@@ -184,7 +184,8 @@ class TestPostgres:
         process = run_command(target, "restore", file)
         assert process.returncode == 0, process.stderr
         restored = count_rows(postgres, target)
-        changed = {"audit", "audit_head"}  # the backup and the restore are audited
+        assert restored["signing_key"] == counts["signing_key"] + 1  # which ends all tokens
+        changed = {"audit", "audit_head", "signing_key"}  # backup and restore are audited
         assert {name: restored[name] for name in counts.keys() - changed} == {
             name: counts[name] for name in counts.keys() - changed
         }

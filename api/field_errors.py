@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_ori
 
 from pydantic import BaseModel
 
+from schemas.batches.mapping import MAPPING_ID, MAPPING_NAME
 from schemas.text import READABLE
 
 MAX_LISTED_NAMES = 16
@@ -85,6 +86,7 @@ _OTHER_CODES = {
     "both": "two members exclude each other",
     "jwk": "the key cannot be registered",
     "patient": "the patient is not that of the record",
+    "mapping": "the mapping of columns cannot be used; `detail` says why",
     "not_allowed": "the operator has not allowed this host and port",
     "not_configured": "the service is not set up for this",
     "not_possible": "the options do not fit together",
@@ -111,6 +113,9 @@ _FORMS: dict[str, str] = {
     r"^[0-9a-f]{16}$": "must be an id of 16 hexadecimal digits",
     r"^[A-Za-z0-9._:-]{1,128}$": "must be a key id: 1 to 128 letters, digits and . _ : -",
     r"^[a-z]{2}$": "must be a language of two small letters, such as en",
+    rf"^{MAPPING_NAME}(@[1-9][0-9]{{0,6}})?$": "must be a mapping such as redcap or redcap@2",
+    MAPPING_ID: "must be a mapping with its version, such as redcap@2",
+    rf"^{MAPPING_NAME}$": "must be a name of small letters, digits, hyphens and underscores",
     r"^[a-z0-9-]{1,40}$": "must be a name of small letters, digits and hyphens",
     r"^[a-z0-9-]{1,60}$": "must be a name of small letters, digits and hyphens",
     r"^[\x21-\x7e]+$": "must be ASCII characters without spaces",

@@ -167,7 +167,7 @@ def _list_headers(operation: OpenApiObject) -> set[str]:
 def _declare_condition(operation: OpenApiObject) -> None:
     """Name `If-None-Match` wherever 304 may be the answer."""
     if "304" in operation["responses"] and "If-None-Match" not in _list_headers(operation):
-        schema = {"type": "string", "maxLength": 200, "examples": ['"0"']}
+        schema = {"type": "string", "examples": ['"0"']}
         parameter = {"name": "If-None-Match", "in": "header", "required": False, "schema": schema}
         operation.setdefault("parameters", []).append(parameter)
 

@@ -14,7 +14,12 @@ def test_the_reference_shows_the_operations_and_can_send_them(page, base_url):
     page.on("request", lambda call: call.url.startswith(base_url) or foreign.append(call.url))
     page.on("console", lambda line: "Content Security" in line.text and refusals.append(line.text))
     page.goto(f"{base_url}/docs")
-    expect(page.locator(".opblock-tag")).to_have_count(15)
+    paths = page.request.get(f"{base_url}/openapi.json").json()["paths"]
+    tags = {
+        tag for item in paths.values() for operation in item.values() for tag in operation["tags"]
+    }
+    assert "health" in tags
+    expect(page.locator(".opblock-tag")).to_have_count(len(tags))
     page.locator('.opblock-tag[data-tag="health"]').click()
     page.locator("#operations-health-live .opblock-summary-control").click()
     page.locator("#operations-health-live .try-out__btn").click()

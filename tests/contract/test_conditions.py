@@ -153,7 +153,7 @@ def test_json_is_compressed_for_those_who_accept_it(service, caller):
 NAMES = {
     "instrument": "phq4", "form": "phq4", "version": "1.0.0", "code_list": "phq4-band",
     "part": "band", "definition": "QuestionnaireResponse-score", "code": "invalid_request",
-    "device": f"nociscreen-{version('nociscreen')}",
+    "concept_map": "phq4-loinc", "device": f"nociscreen-{version('nociscreen')}",
 }  # fmt: skip
 CHANGING = ("/health/", "/metrics", "/v1/reports/verify/")
 """Public, but never the same for long; or only for whoever holds the report."""

@@ -179,6 +179,8 @@ WITHOUT_ID = {
     ("get", "/v1/places"): "lists",
     ("get", "/v1/delivery-profiles"): "lists",
     ("get", "/v1/destinations"): "lists",
+    ("get", "/v1/mappings"): "lists",
+    ("post", "/v1/mappings"): "names",
     ("post", "/v1/destinations"): "names",
     ("get", "/v1/deliveries"): "lists",
     ("post", "/v1/clients"): "names",

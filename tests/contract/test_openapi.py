@@ -36,6 +36,7 @@ OF_RULEBOOKS = (
     "/fhir/Questionnaire/",
     "/fhir/CodeSystem/",
     "/fhir/ValueSet/",
+    "/fhir/ConceptMap",
     "/fhir/Device/",
 )
 NAMES = {"instrument": "phq4", "form": "phq4", "version": "1.0.0", "number": "1",
@@ -278,10 +279,17 @@ def test_every_example_is_answered_in_the_shape_of_its_example(
         request_arguments = {"data": body}
     if isinstance(body, str):
         headers["Content-Type"] = "text/csv"
+    if method == "patch" and path.startswith("/fhir"):
+        headers["Content-Type"] = "application/json-patch+json"
+    queries = {
+        parameter["name"]: parameter["schema"]["examples"][0]
+        for parameter in described.get("parameters", ())
+        if parameter["in"] == "query" and parameter["required"]
+    }
     if described.get("security") == [{"ehr": []}]:
         client = _ehr(service, owner, addressed(path, things))
     response = client.request(
-        method, addressed(path, things), **request_arguments, headers=headers
+        method, addressed(path, things), **request_arguments, headers=headers, params=queries
     ) if "client_secret" not in (body or {}) else bearing(service).post(
         path, data=_body(described) | {"client_id": owner.client, "client_secret": owner.secret}
     )  # fmt: skip

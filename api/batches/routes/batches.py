@@ -97,7 +97,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         operation_id="create_batch",
         status_code=202,
         response_model=ScoringBatch,
-        responses=error_responses(*BODY_ERRORS, 409),
+        responses=error_responses(*BODY_ERRORS, 404, 409),
         summary="Send a batch of intakes to be scored",
         openapi_extra={"requestBody": {"required": True, "content": _FILES}},
     )

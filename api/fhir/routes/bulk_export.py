@@ -253,5 +253,5 @@ def _stream_lines(context: RequestContext, batch: StoredBatch, name: str) -> Ite
 
 
 def _refuse(name: str, detail: str) -> Problem:
-    error = FieldError(pointer=f"/{name}", code="invalid_parameter", detail=detail)
+    error = FieldError(pointer=f"/{name}", code="wrong_value", detail=detail)
     return Problem("invalid_request", errors=[error])

@@ -71,4 +71,4 @@ def _find_faults(rules: MessageRules, rulebooks: Catalogue) -> list[FieldError]:
 
 
 def _fault(number: int, place: str, detail: str) -> FieldError:
-    return FieldError(pointer=f"/rules/{number}/{place}", code="value_error", detail=detail)
+    return FieldError(pointer=f"/rules/{number}/{place}", code="wrong_value", detail=detail)

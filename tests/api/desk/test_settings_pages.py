@@ -40,7 +40,15 @@ from schemas.organisations.form_settings import EmergencyNumber, FormSettings
 OPENAPI = Path(__file__).parents[3] / "openapi" / "openapi.json"
 PRACTICE = "/desk/practice"
 OPERATOR = "the operator's: it opens the service to others, or concerns several organisations"
+SUBSCRIBER = "the subscriber's: a program manages its own Subscriptions over FHIR"
+INTERFACE = "the interface engineer's: the rules are a table as data, checked as a whole"
 PAGES_OF_OPERATIONS = {
+    "create_subscription": SUBSCRIBER,
+    "read_subscription": SUBSCRIBER,
+    "read_subscription_status": SUBSCRIBER,
+    "delete_subscription": SUBSCRIBER,
+    "read_message_rules": INTERFACE,
+    "replace_message_rules": INTERFACE,
     "read_organisation": f"GET {PRACTICE}",
     "change_organisation": f"POST {PRACTICE}",
     "read_form_settings": "GET /desk/forms",

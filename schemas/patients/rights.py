@@ -56,10 +56,10 @@ class StoredDelivery(FrozenModel):
 
 
 class PatientBatch(FrozenModel):
-    """A batch with rows of the patient, whose sender has the original file."""
+    """A batch with rows of the patient, whose sender or receiver has the file."""
 
     id: str
-    kind: Literal["score", "reports", "deliveries"]
+    kind: Literal["score", "reports", "deliveries", "export"]
     created_at: datetime
     expires_at: datetime
 

@@ -60,7 +60,7 @@ def test_the_page_of_the_patient_opens_inside_the_chart(page, base_url, ehr, sto
 def test_a_standalone_launch_links_the_account_and_starts_an_intake(
     page, base_url, ehr, store, clinic
 ):
-    ehr.subject = "another practitioner"
+    ehr.subject = "practitioner-8"
     grace = add_practitioner_login(store, clinic)
     page.goto(f"{base_url}/launch?iss={ehr.fhir_url}")
     for name, value in (("name", grace.name), ("password", PASSWORD), ("code", grace.code)):

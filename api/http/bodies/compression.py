@@ -1,7 +1,7 @@
 """Compresses JSON for callers that accept gzip.
 
 Pages are never compressed: they hold CSRF tokens beside what a visitor sent. Nor are parts of
-files, which are sent by byte range.
+files, which are sent by byte range, and problems, which FHIR paths turn into OperationOutcomes.
 """
 
 import gzip
@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.http.content_negotiation import is_gzip_accepted
+from api.problems import PROBLEM_MEDIA_TYPE
 
 MIN_BYTES = 1024
 LEVEL = 4
@@ -52,7 +53,8 @@ class _Compressor:
 def _is_json(start: Message) -> bool:
     headers = Headers(raw=start["headers"])
     media_type = headers.get("content-type", "").partition(";")[0]
-    return media_type.endswith(_JSON_ENDINGS) and "content-range" not in headers
+    is_plain_json = media_type.endswith(_JSON_ENDINGS) and media_type != PROBLEM_MEDIA_TYPE
+    return is_plain_json and "content-range" not in headers
 
 
 def _compress(start: Message, message: Message) -> tuple[Message, Message]:

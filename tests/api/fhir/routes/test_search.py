@@ -182,3 +182,10 @@ def test_a_patient_whom_no_record_can_name_is_refused(caller, name, number):
     refusal = caller.get(f"/fhir/QuestionnaireResponse?{name}{number}")
     assert refusal.status_code == 422
     assert "99999" not in refusal.text
+
+
+def test_a_long_fault_is_an_outcome_for_a_caller_that_takes_gzip(kept_client):
+    query = "&".join(f"unknown-{number}=1" for number in range(40))
+    response = kept_client.get(f"/fhir/Questionnaire?{query}", headers={"Accept-Encoding": "gzip"})
+    assert (response.status_code, response.json()["resourceType"]) == (422, "OperationOutcome")
+    assert len(response.content) > 1024

@@ -14,10 +14,7 @@ def test_the_reference_shows_the_operations_and_can_send_them(page, base_url):
     page.on("request", lambda call: call.url.startswith(base_url) or foreign.append(call.url))
     page.on("console", lambda line: "Content Security" in line.text and refusals.append(line.text))
     page.goto(f"{base_url}/docs")
-    paths = page.request.get(f"{base_url}/openapi.json").json()["paths"]
-    tags = {
-        tag for item in paths.values() for operation in item.values() for tag in operation["tags"]
-    }
+    tags = [tag["name"] for tag in page.request.get(f"{base_url}/openapi.json").json()["tags"]]
     assert "health" in tags
     expect(page.locator(".opblock-tag")).to_have_count(len(tags))
     page.locator('.opblock-tag[data-tag="health"]').click()

@@ -58,7 +58,7 @@ def format_figure(figure: Figure) -> tuple[str, ...]:
         figure.what,
         _format_rate(figure.our_rate),
         _format_rate(figure.other_rate),
-        f"{figure.cpu_ms:,.3g}" if figure.cpu_ms else "",
+        _format_milliseconds(figure.cpu_ms),
         f"{figure.value:.3g}",
         f"{at}{figure.goal:g}" if figure.goal else "",
         {None: "", True: "yes", False: "no"}[figure.is_met],
@@ -67,6 +67,10 @@ def format_figure(figure: Figure) -> tuple[str, ...]:
 
 def _format_rate(rate: float) -> str:
     return "" if not rate else f"{rate:,.0f}" if rate >= MIN_WHOLE_RATE else f"{rate:.1f}"
+
+
+def _format_milliseconds(time: float) -> str:
+    return "" if not time else f"{time:,.0f}" if time >= 1_000 else f"{time:.3g}"
 
 
 HEADER = ("what", "ours /s", "other /s", "CPU ms", "value", "goal", "met")
@@ -104,7 +108,7 @@ def _format_row(cells: Sequence[str]) -> str:
 
 def _render_chart(figures: Sequence[Figure]) -> str:
     """Draw a bar for each row with a goal: the share of the goal that is reached, up to 200 %."""
-    rows, left, width = [it for it in figures if it.goal], 420, 240
+    rows, left, width = [it for it in figures if it.goal], 440, 240
     lines = []
     for number, figure in enumerate(rows):
         top, length = 34 + 22 * number, width * min(figure.share_of_goal, 2) / 2
@@ -120,7 +124,7 @@ def _render_chart(figures: Sequence[Figure]) -> str:
         f'<line x1="{goal}" y1="26" x2="{goal}" y2="{height - 8}" stroke="#333"/>',
         f'<text x="{goal}" y="20" text-anchor="middle">goal</text>',
     ]
-    size = f'width="720" height="{height}" viewBox="0 0 720 {height}" role="img"'
+    size = f'width="740" height="{height}" viewBox="0 0 740 {height}" role="img"'
     style = 'font-family="sans-serif" font-size="12"'
     title = "<title>How much of each goal of make bench is reached</title>"
     body = "".join(lines)

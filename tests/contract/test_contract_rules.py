@@ -26,7 +26,7 @@ RESPONSES = [
 OF_TRANSPORT = {
     "content-length", "content-type", "content-encoding", "cache-control", "vary", "accept-ranges",
     "content-security-policy", "referrer-policy", "x-content-type-options", "content-disposition",
-    "content-language", "last-modified", "content-range", "repr-digest",
+    "content-language", "last-modified", "content-range", "repr-digest", "date",
     "ratelimit", "ratelimit-policy",
 }  # fmt: skip
 

@@ -55,7 +55,7 @@ def compare(  # noqa: PLR0913 - the parts of a row
     *,
     inverse: bool = False,
 ) -> Figure:
-    """Let both sides take turns; the value is the median of ours by the other's.
+    """Let both sides take turns; the value is the median ratio, ours to the other.
 
     With `inverse` it is the other's by ours: how many times longer ours takes, at most the goal.
     """

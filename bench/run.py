@@ -1,8 +1,8 @@
 """`make bench`: every figure a ratio taken in one run, beside its goal.
 
 The two sides of a ratio take turns, so that a slow moment of the machine touches both; the figure
-is the median over the turns. Beside each stands the CPU time of ours, because rates alone mislead
-on a shared machine. Nothing here decides whether a test passes.
+is the median over the turns. Beside each stands the CPU time of this service, because rates alone
+mislead on a shared machine. Nothing here decides whether a test passes.
 """
 
 import gc

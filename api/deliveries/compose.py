@@ -157,7 +157,7 @@ def _compose_json(
 
 
 def _compose_notification(context: ComposeContext, request: ComposeRequest) -> ComposedPayload:
-    """Compose what a subscriber is told; a preview has no subscription of its own."""
+    """Compose the notification of a Subscription; a preview belongs to none."""
     state = request.subscription or SubscriptionState(
         "preview", SubscriptionTerms(topic="screening-stored")
     )

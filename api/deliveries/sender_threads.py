@@ -82,7 +82,7 @@ class _SenderThreads:
         return False
 
     def _send(self, destination: DueDestination, host: HostAttempt, place: ExitStack) -> int:
-        """Send to this destination; return the number of attempts, 0 after a failure of ours."""
+        """Send to this destination; return the number of attempts, 0 if this service failed."""
         with place:
             try:
                 return self._sender.drain(destination, self._stopping, host)

@@ -98,28 +98,29 @@ Prefer = Annotated[
         examples=["return=representation"],
     ),
 ]
-ResourceBody = Annotated[
-    dict[str, Any],
-    Body(
+
+
+def _resource_body(description: str, *required: str) -> Any:
+    """A body in FHIR JSON that must have a type, and these members of text."""
+    names = ("resourceType", *required)
+    return Body(
         media_type=FHIR_JSON,
         json_schema_extra={
-            "required": ["resourceType"],
-            "properties": {"resourceType": {"type": "string"}},
+            "required": list(names),
+            "properties": {name: {"type": "string"} for name in names},
         },
-        description="A resource that answers one of the published questionnaires.",
-    ),
+        description=description,
+    )
+
+
+ResourceBody = Annotated[
+    dict[str, Any],
+    _resource_body("A resource that answers one of the published questionnaires."),
 ]
 
 ParametersBody = Annotated[
     dict[str, Any],
-    Body(
-        media_type=FHIR_JSON,
-        json_schema_extra={
-            "required": ["resourceType"],
-            "properties": {"resourceType": {"type": "string"}},
-        },
-        description="Parameters with the patient as `subject` (`valueReference`).",
-    ),
+    _resource_body("Parameters with the patient as `subject` (`valueReference`)."),
 ]
 PatchBody = Annotated[
     list[dict[str, Any]],
@@ -127,14 +128,7 @@ PatchBody = Annotated[
 ]
 BundleBody = Annotated[
     dict[str, Any],
-    Body(
-        media_type=FHIR_JSON,
-        json_schema_extra={
-            "required": ["resourceType", "type"],
-            "properties": {"resourceType": {"type": "string"}, "type": {"type": "string"}},
-        },
-        description="A Bundle of type `batch` or `transaction` with at most 100 entries.",
-    ),
+    _resource_body("A Bundle of type `batch` or `transaction` with at most 100 entries.", "type"),
 ]
 
 

@@ -199,7 +199,7 @@ class ImportReader:
         return problem.model_copy(update={"column": self._find_column(problem.column)})
 
     def _find_column(self, name: str | None) -> str | None:
-        """Return the column of the file for one of ours."""
+        """Return the column of the file that is mapped to this name."""
         mapping = self._mapping
         if mapping is None or name is None:
             return name

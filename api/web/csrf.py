@@ -48,7 +48,7 @@ def find_csrf_tokens(request: Request) -> CsrfTokens:
 
 
 def is_same_origin(request: Request) -> bool:
-    """Return whether the request comes from a page of ours, or from an address typed in.
+    """Return whether the request comes from a page of this service, or a typed address.
 
     It trusts the browser's own headers; pages without a referrer send the origin `null`.
     """

@@ -122,7 +122,7 @@ def _erase_screenings(work: Transaction, targets: tuple[str, ...]) -> None:
 
 
 def _mark_entered_in_error(work: Transaction, targets: tuple[str, ...]) -> None:
-    """Mark the screenings without telling receivers, which were told before the restore."""
+    """Mark the screenings; receivers are not notified, as they were before the restore."""
     query = work.select(tables.ScreeningRow.id).where(col(tables.ScreeningRow.id).in_(targets))
     for screening_id in work.list_rows(query):
         if events.find_error_record(work, screening_id) is None:

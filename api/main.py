@@ -37,6 +37,7 @@ from api.http.middleware import ErrorFormat, RequestMiddleware
 from api.http.rate_limit import RateLimiter
 from api.inbound import routes as inbound
 from api.oauth import routes as oauth
+from api.observability.traces import open_traces
 from api.outbound.bulkhead import Bulkhead
 from api.patients import routes as patients
 from api.problems import Problem
@@ -96,11 +97,13 @@ class Service(FastAPI):
 
 @asynccontextmanager
 async def _close_at_shutdown(app: FastAPI) -> AsyncIterator[None]:
-    """End the rendering processes and flush the denied requests when the server stops."""
+    """End the rendering processes, flush denied requests and spans when the server stops."""
     yield
     services = find_app_services(app)
     services.renderer.close()
     await to_thread(services.denied_requests.flush)
+    if services.traces:
+        await to_thread(services.traces.close)
 
 
 def create_app(
@@ -143,6 +146,7 @@ def create_app(
         settings=settings,
         metrics=store.metrics,
         error_formats=(ErrorFormat("/fhir", FHIR_JSON, convert_problem),),
+        traces=app.services.traces,
         is_closed=store.ledger_fault is not None,
     )
     app.add_middleware(BasePath, public_url=settings.public_url)
@@ -173,6 +177,7 @@ def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Servi
         oidc_provider=OidcLogin(settings, store.key_ring, bulkhead)
         if settings.oidc_issuer
         else None,
+        traces=open_traces(settings.traces_url),
     )
 
 

@@ -4,6 +4,7 @@ import os
 import tomllib
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -237,6 +238,10 @@ class Settings(BaseSettings):
     """A TOML file that describes the HTTP gateway that sends SMS. Without it no SMS is sent."""
     alert_repeat_minutes: Annotated[int, Field(ge=1, le=1440)] = 30
     """How often an alert about a red flag is repeated until the red flag is acknowledged."""
+    traces_url: Annotated[str, Field(max_length=500, pattern=r"^(https?://[^?#\s]+)?$")] = ""
+    """Where traces of requests are sent as OTLP over HTTP, such as
+    `http://127.0.0.1:4318/v1/traces`. It needs the extra `traces`. Without it no traces are sent.
+    """
     settings_file: Path | None = None
     """A TOML file with settings under the names of this page. Variables override what it says."""
 
@@ -270,6 +275,14 @@ class Settings(BaseSettings):
         url = url.rstrip("/")
         if urlsplit(url).path.partition("/")[2].partition("/")[0] in OWN_PATHS:
             raise ValueError("its path must not begin like a path of the service itself")
+        return url
+
+    @field_validator("traces_url")
+    @classmethod
+    def check_traces_packages(cls, url: str) -> str:
+        """Refuse to send traces where the packages that send them are not installed."""
+        if url and not find_spec("opentelemetry.exporter"):
+            raise ValueError("it needs packages: `pip install 'nociscreen[traces]'`")
         return url
 
     @model_validator(mode="after")

@@ -12,6 +12,7 @@ from api.auth.external_tokens import ExternalTokenVerifier
 from api.auth.jwks_cache import JwksCache
 from api.http.rate_limit import RateLimiter
 from api.observability.metrics import Metrics
+from api.observability.traces import RequestTraces
 from api.security.tokens.access_tokens import AccessTokens
 from api.settings import Settings
 from api.store.operations.denied_requests import DeniedRequestLog
@@ -44,7 +45,7 @@ class LoginProvider(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """Every shared part, by its type. `oidc_provider` is None unless the settings name one."""
+    """Every shared part, by its type; what the settings do not name is None."""
 
     settings: Settings
     catalogue: Catalogue
@@ -58,6 +59,7 @@ class Services:
     metrics: Metrics
     renderer: PdfRenderer
     oidc_provider: LoginProvider | None
+    traces: RequestTraces | None
     uploads: Counter[str] = field(default_factory=Counter)
     """The batch files that are being sent, by organisation."""
 

@@ -20,6 +20,7 @@ from api.http.networks import is_forwarded_untrusted
 from api.http.request_id import choose_request_id
 from api.observability.metrics import Metrics
 from api.observability.structured_logging import REQUEST_ID
+from api.observability.traces import RequestTraces
 from api.problems import PROBLEM_MEDIA_TYPE, Problem
 from api.settings import Settings
 
@@ -56,19 +57,21 @@ class ErrorFormat(NamedTuple):
 class RequestMiddleware:
     """The outermost ASGI middleware; see the module."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - its parts
         self,
         app: ASGIApp,
         settings: Settings,
         metrics: Metrics,
         error_formats: tuple[ErrorFormat, ...] = (),
         *,
+        traces: RequestTraces | None = None,
         is_closed: bool = False,
     ) -> None:
         self._app = app
         self._settings = settings
         self._metrics = metrics
         self._error_formats = error_formats
+        self._traces = traces
         self._is_closed = is_closed
         self._security_headers = list_security_headers(settings)
         self._in_flight = 0
@@ -153,6 +156,16 @@ class RequestMiddleware:
         self._metrics.record_request(route, method, answer.status, seconds)
         if answer.problem:
             self._metrics.record_problem(answer.problem)
+        if self._traces:
+            self._traces.record_request(
+                scope["headers"],
+                route=route,
+                method=method,
+                status=answer.status,
+                problem=answer.problem,
+                request_id=answer.request_id,
+                seconds=seconds,
+            )
         _log.info(
             "request",
             method=method,

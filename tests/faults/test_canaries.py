@@ -1,4 +1,4 @@
-"""Canaries: nothing that a request contains appears in logs, metrics or error responses.
+"""Canaries: nothing that a request contains appears in logs, metrics, traces or error responses.
 
 The one exception: an error says by its plain name which member of the sender's was one too many.
 """
@@ -18,6 +18,7 @@ from support import builders
 from support.faults.failing_storage import prepared
 from support.servers.postgres import Postgres
 from support.servers.processes import serving
+from support.servers.span_collector import running_span_collector
 
 from api.store.database.engine import connect_sqlite
 from api.store.keys.file_key import load_file_key
@@ -178,11 +179,14 @@ def away(cluster: Postgres) -> Iterator[None]:
     cluster.start()
 
 
-def test_no_request_content_appears_in_logs_metrics_or_errors(place, tmp_path):
+def test_no_request_content_appears_in_logs_metrics_traces_or_errors(place, tmp_path):
     settings, without_it = place
     token = prepared(settings)
     log = tmp_path / "log"
-    with serving(settings, log) as service:
+    with (
+        running_span_collector() as collector,
+        serving(settings, log, NOCISCREEN_TRACES_URL=collector.url) as service,
+    ):
         birds = Birds(service.address, token)
         birds.fly()
         assert {200, 201, 400, 401, 404, 409, 422} <= birds.statuses
@@ -198,7 +202,8 @@ def test_no_request_content_appears_in_logs_metrics_or_errors(place, tmp_path):
         service.process.terminate()
         output = service.process.stdout.read() + log.read_text()
     assert re.search(r'"status": 503', output)
-    assert birds.seen_in(output + metrics) == []
+    assert {"POST /v1/screenings", "POST /v1/oauth/token"} <= {it.name for it in collector.spans}
+    assert birds.seen_in(output + metrics + str(collector.exports)) == []
     for text in birds.told:
         assert set(birds.seen_in(text)) <= set(birds.names)
     for text in (output, metrics, *birds.told):

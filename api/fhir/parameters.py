@@ -13,7 +13,7 @@ from api.fhir.definitions.terminology import CodeList, list_code_lists
 from api.fhir.elements import FHIR_JSON, ID_PATTERN, JSON_PATCH, CanonicalUrls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
 from api.fhir.resources.document_reference import ReportType
-from api.fhir.writing.responses import Publication
+from api.fhir.writing.prepared_write import Publication
 from api.problems import Problem
 from api.store.screenings.screenings import SOFTWARE_VERSION
 from schemas.text import READABLE

@@ -239,6 +239,7 @@ def test_few_operations_take_a_body_without_credentials():
         ("post", "/v1/oauth/token"),
         ("post", "/v1/oauth/introspect"),
         ("post", "/v1/oauth/revoke"),
+        ("post", "/fhir/OperationDefinition/_search"),
         ("post", "/fhir/Questionnaire/_search"),
         ("post", "/fhir/CodeSystem/_search"),
         ("post", "/fhir/ValueSet/_search"),

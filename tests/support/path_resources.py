@@ -29,6 +29,7 @@ column = "nervous"
 """,
 }
 UNKNOWN = {
+    "patient": "6f6f6f6f-0000-4000-8000-00000000dead",
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
     "batch": "6f6f6f6f-0000-4000-8000-00000000dead",
     "reports": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -78,9 +79,10 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
         things["mapping"] = create_resource(client, "/v1/mappings", MAPPING)["id"]
     if "client" in wanted_names:
         things |= _client(client)
-    if wanted_names & {"screening", "delivery"}:
+    if wanted_names & {"screening", "delivery", "patient"}:
         body = request("MRN-0042", "red_flag", system=SYSTEM)
         things["screening"] = create_resource(client, "/v1/screenings", body)["id"]
+        things["patient"] = things["screening"]
     if "hold" in wanted_names:
         hold = {"reference": "held", "reason": "a court"}
         things["hold"] = create_resource(client, "/v1/patients/holds", hold)["id"]

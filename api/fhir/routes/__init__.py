@@ -6,7 +6,9 @@ from api.fhir.routes import (
     bundles,
     definitions,
     documents,
+    operation_definitions,
     operations,
+    patients,
     response_read,
     response_search,
     response_write,
@@ -17,6 +19,7 @@ from api.fhir.routes import (
 ROUTERS = (
     bundles.router,
     definitions.router,
+    operation_definitions.router,
     terminology.router,
     operations.scoring_router,
     operations.screening_router,
@@ -27,7 +30,8 @@ ROUTERS = (
     response_write.router,
     response_write.patch_router,
     results.router,
+    bulk_export.router,  # before a patient with any id
+    patients.router,
     documents.router,
     audit.router,
-    bulk_export.router,
 )

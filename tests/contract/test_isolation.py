@@ -68,6 +68,7 @@ METHODS = [
     ("get", "/fhir/QuestionnaireResponse/{screening}/_history"),
     ("get", "/fhir/QuestionnaireResponse/{screening}/_history/{number}"),
     ("get", "/fhir/Observation/{screening}"),
+    ("get", "/fhir/Patient/{patient}"),
     ("get", "/fhir/QuestionnaireResponse/{screening}/$score"),
     ("get", "/fhir/RiskAssessment/{screening}"),
     ("get", "/fhir/DiagnosticReport/{screening}"),

@@ -82,11 +82,15 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
     if wanted_names & {"screening", "delivery", "patient"}:
         body = request("MRN-0042", "red_flag", system=SYSTEM)
         things["screening"] = create_resource(client, "/v1/screenings", body)["id"]
-        things["patient"] = things["screening"]
     if "hold" in wanted_names:
         hold = {"reference": "held", "reason": "a court"}
         things["hold"] = create_resource(client, "/v1/patients/holds", hold)["id"]
-    makers = {"link": _link, "practitioner": _practitioner, "subscription": _subscription}
+    makers = {
+        "link": _link,
+        "patient": _patient,
+        "practitioner": _practitioner,
+        "subscription": _subscription,
+    }
     things |= {name: makers[name](client) for name in wanted_names & makers.keys()}
     if "delivery" in wanted_names:
         things["delivery"] = given_up(client, things["screening"])
@@ -131,6 +135,13 @@ def _batch(client: TestClient) -> dict[str, str]:
     print_job = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
     work(client.app)
     return {"batch": batch["id"], "reports": print_job}
+
+
+def _patient(client: TestClient) -> str:
+    """The patient of the screenings above."""
+    number = {"identifier": f"{SYSTEM}|MRN-0042"}
+    bundle = client.get("/fhir/Patient", params=number).json()
+    return bundle["entry"][0]["resource"]["id"]
 
 
 def _link(client: TestClient) -> str:

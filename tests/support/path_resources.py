@@ -54,7 +54,8 @@ SENDING = ("/deliveries", "/deliveries/preview", "/reports")
 """How a path ends whose body names a destination."""
 
 ONE_OF_EACH = (
-    "client", "delivery", "hold", "link", "mapping", "practitioner", "screening", "subscription"
+    "client", "delivery", "hold", "link", "mapping", "patient", "practitioner", "screening",
+    "subscription",
 )  # fmt: skip
 """What a path without parameters gets one of."""
 

@@ -33,7 +33,7 @@ def _known_part(pointer: str, names: Container[str]) -> str:
     return "".join(f"/{step}" for step in takewhile(lambda s: s.isdigit() or s in names, steps))
 
 
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.@~-]{0,80}")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.:@~-]{0,80}")
 
 
 class FieldError(BaseModel, frozen=True, extra="forbid"):

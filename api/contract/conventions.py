@@ -199,12 +199,19 @@ def _name_resources(document: OpenApiObject) -> None:
                 for content in response.get("content", {}).values():
                     name = _find_resource_name(content.get("schema", {}))
                     if name:
+                        name = _choose_free_name(schemas, name)
                         schemas.setdefault(
                             name,
                             content["schema"]
                             | {"description": _RESOURCE_TEXT, "additionalProperties": True},
                         )
                         content["schema"] = {"$ref": f"{_REFERENCE}{name}"}
+
+
+def _choose_free_name(schemas: OpenApiObject, name: str) -> str:
+    """Return the name, or another one if a schema of our own has it."""
+    is_taken = name in schemas and schemas[name].get("description") != _RESOURCE_TEXT
+    return f"{name}Resource" if is_taken else name
 
 
 def _find_resource_name(schema: OpenApiObject) -> str | None:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from reports.view.editions import is_confidential
+from schemas.patients.patient import KnownPatient
 from schemas.patients.screening import Screening
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -31,6 +32,10 @@ NONE_OF_THESE = "none-of-these"
 """The answer code for "no option applies" in a multi question; no option id has a hyphen."""
 NONE_OF_THESE_TEXT = "None of these"
 """The display of that code."""
+RANGE_EXTENSION = "nociscreen-attainable-range"
+RED_FLAG_EXTENSION = "nociscreen-red-flag-tier"
+OWN_EXTENSIONS = (RANGE_EXTENSION, RED_FLAG_EXTENSION)
+"""The extensions that the service computes, and therefore ignores in what it receives."""
 _URI = re.compile(r"\S+:\S+")
 
 
@@ -43,6 +48,16 @@ class CanonicalUrls(NamedTuple):
     def fhir_url(self) -> str:
         """The base URL of the FHIR API."""
         return f"{self.service_url}/fhir"
+
+    @property
+    def range_extension(self) -> str:
+        """The URL of the extension with what a response in progress can still score."""
+        return f"{self.fhir_url}/StructureDefinition/{RANGE_EXTENSION}"
+
+    @property
+    def red_flag_extension(self) -> str:
+        """The URL of the extension with the tier of a response in progress."""
+        return f"{self.fhir_url}/StructureDefinition/{RED_FLAG_EXTENSION}"
 
     def questionnaire_url(self, name: str) -> str:
         """Return the canonical URL of a questionnaire, without its version."""
@@ -167,6 +182,15 @@ def build_patient_reference(version: ResourceVersion) -> Resource:
         element["reference"] = fhir.subject
     if fhir is None or fhir.subject is None or fhir.subject_identified:
         element["identifier"] = build_identifier(patient.reference, patient.system)
+    return element | ({"display": patient.name} if patient.name else {})
+
+
+def build_identified_patient(patient: KnownPatient) -> Resource:
+    """Return the Reference to a patient by identifier."""
+    element: Resource = {
+        "type": "Patient",
+        "identifier": build_identifier(patient.reference, patient.system),
+    }
     return element | ({"display": patient.name} if patient.name else {})
 
 

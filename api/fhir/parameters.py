@@ -7,13 +7,12 @@ from fastapi import Body, Depends, Header, Path, Query
 from pydantic import AfterValidator
 
 from api.dependencies import CatalogueDep, SettingsDep
-from api.fhir.definitions.capability_statement import SCORE_OPERATION_ID
 from api.fhir.definitions.device import build_device_id
 from api.fhir.definitions.terminology import CodeList, list_code_lists
 from api.fhir.elements import FHIR_JSON, ID_PATTERN, JSON_PATCH, CanonicalUrls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
 from api.fhir.resources.document_reference import ReportType
-from api.fhir.writing.responses import Publication
+from api.fhir.writing.prepared_write import Publication
 from api.problems import Problem
 from api.store.screenings.screenings import SOFTWARE_VERSION
 from schemas.text import READABLE
@@ -55,7 +54,6 @@ CodeListId = Annotated[str, Path(examples=["phq4-band"])]
 CodeListInstrument = Annotated[str, Path(examples=["phq4"])]
 CodeListPart = Annotated[str, Path(examples=["band"])]
 FormVersion = Annotated[str, Path(examples=["1.0.0"])]
-OperationId = Annotated[str, Path(examples=[SCORE_OPERATION_ID])]
 
 IfNoneMatch = Annotated[
     str | None, Header(alias="If-None-Match", max_length=200, examples=['W/"7"'])

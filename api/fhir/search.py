@@ -135,9 +135,9 @@ def _declare(name: str, description: str) -> Any:
 
 
 class SearchResults(NamedTuple):
-    """One page of results: lineages of screenings, and the cursor of the next page."""
+    """One page of results: lineages of screenings, or drafts, and the cursor of the next page."""
 
-    lineages: list[list[Screening]]
+    lineages: list[list[Any]]
     next_cursor: str | None
 
 
@@ -215,7 +215,7 @@ class SearchSource(NamedTuple):
     """Where the matches of a type come from: the store, and how each becomes a resource."""
 
     find_results: Callable[[Transaction, ScreeningSearch], SearchResults]
-    build_resource: Callable[[list[Screening]], Resource]
+    build_resource: Callable[[list[Any]], Resource]
     build_included: Callable[[str, list[Screening]], Resource]
     counts_corrected: bool = False
 
@@ -227,7 +227,11 @@ def run_search(
     included_types = list_included_types(search)
     with context.transaction() as work:
         page = _find_page(work, search, source)
-        lineages = [_load_lineage(work, it) if included_types else [] for _, it in page.entries]
+        lineages = [
+            _load_lineage(work, it)
+            for _, it in page.entries
+            if included_types and isinstance(it[0], Screening)
+        ]
         work.audit("list", "screening", count=max(len(page.entries), 1))
     resources = [show_part(resource, page.search) for resource, _ in page.entries]
     included = [

@@ -6,8 +6,11 @@ from typing import Any
 from api.auth.request_context import RequestContext
 from api.fhir.elements import CanonicalUrls, Resource, ResourceVersion
 from api.fhir.questionnaire_catalogue import QuestionnaireForm
+from api.fhir.resources.draft_response import build_draft_response
 from api.fhir.resources.questionnaire_response import build_questionnaire_response
 from api.problems import Problem
+from api.store.errors import NotFoundError
+from api.store.forms import response_drafts
 from api.store.screenings.versions import list_versions
 from schemas.patients.screening import Screening
 from scoring.catalogue import Catalogue
@@ -29,6 +32,21 @@ def read_version(
         lineage = list_versions(work, first)
         work.audit("read", "screening", first)
     return build_version(lineage, rulebooks, urls, number)
+
+
+def read_response_resource(
+    context: RequestContext, rulebooks: Catalogue, urls: CanonicalUrls, response_id: str
+) -> Resource:
+    """Return a response, or a draft of the caller; audit the read. Raises NotFoundError."""
+    with context.transaction() as work:
+        try:
+            versions = list_versions(work, response_id)
+        except NotFoundError:
+            draft = response_drafts.find_draft(work, response_id)
+            work.audit("read", "response_draft", response_id)
+            return build_draft_response(draft, urls)
+        work.audit("read", "screening", response_id)
+    return build_response_resource(build_version(versions, rulebooks, urls), rulebooks)
 
 
 def read_history(

@@ -22,6 +22,8 @@ PERMISSION_SCOPES: dict[str, str | None] = {
     "DiagnosticReport.s": "screenings:read",
     "Provenance.r": "screenings:read",
     "Provenance.s": "screenings:read",
+    "Patient.r": "screenings:read",
+    "Patient.s": "screenings:read",
     "DocumentReference.r": "reports:read",
     "DocumentReference.s": "reports:read",
     "Binary.r": "reports:read",

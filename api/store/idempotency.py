@@ -8,7 +8,7 @@ single-writer database a second transaction could not begin.
 import json
 import secrets
 import zlib
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from typing import NamedTuple
@@ -109,6 +109,11 @@ def delete_responses(work: Transaction, route: str, matches: Callable[[bytes], b
         if matches(_decrypt_response(work, row)[1].encode()):
             request = KeyedRequest(row.route, row.key_hash, row.request_hash)
             work.delete(AnsweredRow, *_match_request(work, request, row.actor))
+
+
+def delete_responses_naming(work: Transaction, route: str, ids: Collection[str]) -> None:
+    """Delete the stored responses of a route whose JSON body has one of these ids."""
+    delete_responses(work, route, lambda body: json.loads(body).get("id") in ids)
 
 
 def _load_response(work: Transaction, request: KeyedRequest) -> IdempotentResponse | None:

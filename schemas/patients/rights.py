@@ -9,6 +9,7 @@ from schemas.base import FrozenModel, Many
 from schemas.notification import StoredNotification
 from schemas.patients.links import LinkDetail
 from schemas.patients.patient import Note
+from schemas.patients.response_drafts import ResponseDraft
 from schemas.patients.screening import Screening
 
 
@@ -20,6 +21,7 @@ class ErasureCounts(FrozenModel):
     acknowledgements: int
     deliveries: int
     links: int = Field(default=0, description="Links, including their answers.")
+    response_drafts: int = Field(default=0, description="FHIR responses in progress.")
     batches: int = Field(
         default=0, description="Batches with rows of the patient, each erased as a whole."
     )
@@ -69,6 +71,7 @@ class MergeCounts(FrozenModel):
 
     screenings: int
     links: int = Field(description="Links, including their answers.")
+    response_drafts: int = Field(default=0, description="FHIR responses in progress.")
     holds: int
     batches: int = Field(
         description="Batches with the retired number. They remain unchanged and are erased with "
@@ -84,6 +87,9 @@ class PatientDataExport(FrozenModel):
     deliveries: Many[StoredDelivery]
     holds: Many[LegalHold]
     links: Many[LinkDetail] = ()
+    response_drafts: Many[ResponseDraft] = Field(
+        default=(), description="FHIR responses in progress."
+    )
     notifications: Many[StoredNotification] = Field(
         default=(), description="Messages to the patient, and to practitioners about the patient."
     )

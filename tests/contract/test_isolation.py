@@ -68,6 +68,7 @@ METHODS = [
     ("get", "/fhir/QuestionnaireResponse/{screening}/_history"),
     ("get", "/fhir/QuestionnaireResponse/{screening}/_history/{number}"),
     ("get", "/fhir/Observation/{screening}"),
+    ("get", "/fhir/Patient/{patient}"),
     ("get", "/fhir/QuestionnaireResponse/{screening}/$score"),
     ("get", "/fhir/RiskAssessment/{screening}"),
     ("get", "/fhir/DiagnosticReport/{screening}"),
@@ -165,6 +166,7 @@ WITHOUT_ID = {
     ("get", "/v1/organisation/message-rules"): "lists",
     ("put", "/v1/organisation/message-rules"): "names",
     ("get", "/fhir/$export"): "names",
+    ("get", "/fhir/Patient/$export"): "names",
     ("post", "/fhir/Subscription"): "names",
     ("get", "/v1/links"): "lists",
     ("post", "/v1/links"): "names",
@@ -203,6 +205,8 @@ WITHOUT_ID = {
     ("get", "/fhir/Provenance"): "lists",
     ("get", "/fhir/DocumentReference"): "lists",
     ("get", "/fhir/AuditEvent"): "lists",
+    ("get", "/fhir/Patient"): "names",
+    ("post", "/fhir/Patient/_search"): "names",
     **{
         ("post", f"/fhir/{kind}/_search"): "lists"
         for kind in (
@@ -220,6 +224,8 @@ WITHOUT_ID = {
     ("post", "/fhir/ValueSet/_search"): "open",
     ("get", "/fhir/CodeSystem"): "open",
     ("get", "/fhir/ConceptMap"): "open",
+    ("get", "/fhir/OperationDefinition"): "open",
+    ("post", "/fhir/OperationDefinition/_search"): "open",
     ("post", "/fhir/ConceptMap/_search"): "open",
     ("get", "/fhir/ValueSet"): "open",
     ("get", "/fhir/metadata"): "open",

@@ -57,6 +57,8 @@ MAY_WAIT_FOR_APPROVAL = {"erase_patient", "erase_patient_by_delete", "merge_pati
 """Answered 202 only where the organisation requires a second person."""
 NEEDS_SECOND_PERSON = {"decide_client_approval", "decide_patient_approval"}
 """Answered in tests/api/admin/test_approvals.py, where the organisation requires one."""
+NEEDED_QUERIES = {"search_patients": {"identifier": "urn:oid:1.2.3|MRN-0042"}}
+"""Parameters of which a request needs one, though none is required."""
 NEEDS_HANDSHAKE = {"create_subscription"}
 """Answered in tests/api/deliveries/test_subscriptions.py, where a subscriber listens."""
 NO_EXAMPLE = {
@@ -240,6 +242,7 @@ def test_few_operations_take_a_body_without_credentials():
         ("post", "/v1/oauth/introspect"),
         ("post", "/v1/oauth/revoke"),
         ("post", "/fhir/Questionnaire/_search"),
+        ("post", "/fhir/OperationDefinition/_search"),
         ("post", "/fhir/CodeSystem/_search"),
         ("post", "/fhir/ValueSet/_search"),
         ("post", "/fhir/ConceptMap/_search"),
@@ -289,6 +292,7 @@ def test_every_example_is_answered_in_the_shape_of_its_example(
         for parameter in described.get("parameters", ())
         if parameter["in"] == "query" and parameter["required"]
     }
+    queries |= NEEDED_QUERIES.get(name(operation), {})
     if described.get("security") == [{"ehr": []}]:
         client = _ehr(service, owner, addressed(path, things))
     response = client.request(

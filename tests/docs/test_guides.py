@@ -120,7 +120,7 @@ def test_an_answer_shown_is_compared_with_what_was_printed():
 
 def test_the_fhir_guide_does_what_it_says(tmp_path, service):
     blocks = read_blocks("fhir.md")
-    assert len(blocks) == 14
+    assert len(blocks) == 16
     run_blocks(blocks, tmp_path, {"BASE": f"{service.address}/fhir", "TOKEN": service.token})
     assert (tmp_path / "report.pdf").read_bytes().startswith(b"%PDF")
     transaction = json.loads((tmp_path / "transaction.json").read_text())

@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import create_engine
@@ -23,7 +24,7 @@ from api.store.accounts import clients, organisations
 from api.store.accounts.organisations import OPERATOR_ACTOR
 from api.store.deliveries import allowed_hosts, destinations, dispatch, outbox
 from api.store.deliveries.destinations import DestinationSecrets
-from api.store.forms import drafts, form_settings, links
+from api.store.forms import drafts, form_settings, links, response_drafts
 from api.store.key_ring import create_key_ring_file
 from api.store.notifications import occasions
 from api.store.operations.startup import open_store
@@ -37,6 +38,7 @@ from schemas.notification import Recipient
 from schemas.organisations.form_settings import FormSettings
 from schemas.patients.links import Draft
 from schemas.patients.patient import KnownPatient
+from schemas.patients.response_drafts import DraftContent
 from schemas.patients.screening import Screening, ScreeningContext
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess
@@ -233,6 +235,10 @@ def fill_patient_record(store: Store, clinic: Clinic, reference: str = "MRN-0042
         patient_record = KnownPatient(reference=reference, name=f"name-{word}")
         link, _ = links.add_link(work, links.LinkRequest(patient_record, "phq4@1.0.0", 90))
         drafts.save_draft(work, link.id, Draft(answers={"word": f"answer-{word}"}, tier="T0"))
+        content = DraftContent(
+            received=json.dumps({"note": f"draft-{word}"}), canonical="q|1", instrument="phq4"
+        )
+        response_drafts.add_draft(work, str(uuid4()), patient_record, content)
         recipient = Recipient(medium="email", address=f"address-{word}@example.org")
         occasions.invite_patient(work, link, recipient, f"https://example.org/url-{word}", 0)
         form_settings.update_form_settings(work, FormSettings(privacy={"en": f"privacy-{word}"}))

@@ -29,6 +29,7 @@ column = "nervous"
 """,
 }
 UNKNOWN = {
+    "patient": "6f6f6f6f-0000-4000-8000-00000000dead",
     "screening": "6f6f6f6f-0000-4000-8000-00000000dead",
     "batch": "6f6f6f6f-0000-4000-8000-00000000dead",
     "reports": "6f6f6f6f-0000-4000-8000-00000000dead",
@@ -53,7 +54,8 @@ SENDING = ("/deliveries", "/deliveries/preview", "/reports")
 """How a path ends whose body names a destination."""
 
 ONE_OF_EACH = (
-    "client", "delivery", "hold", "link", "mapping", "practitioner", "screening", "subscription"
+    "client", "delivery", "hold", "link", "mapping", "patient", "practitioner", "screening",
+    "subscription",
 )  # fmt: skip
 """What a path without parameters gets one of."""
 
@@ -78,13 +80,18 @@ def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
         things["mapping"] = create_resource(client, "/v1/mappings", MAPPING)["id"]
     if "client" in wanted_names:
         things |= _client(client)
-    if wanted_names & {"screening", "delivery"}:
+    if wanted_names & {"screening", "delivery", "patient"}:
         body = request("MRN-0042", "red_flag", system=SYSTEM)
         things["screening"] = create_resource(client, "/v1/screenings", body)["id"]
     if "hold" in wanted_names:
         hold = {"reference": "held", "reason": "a court"}
         things["hold"] = create_resource(client, "/v1/patients/holds", hold)["id"]
-    makers = {"link": _link, "practitioner": _practitioner, "subscription": _subscription}
+    makers = {
+        "link": _link,
+        "patient": _patient,
+        "practitioner": _practitioner,
+        "subscription": _subscription,
+    }
     things |= {name: makers[name](client) for name in wanted_names & makers.keys()}
     if "delivery" in wanted_names:
         things["delivery"] = given_up(client, things["screening"])
@@ -129,6 +136,13 @@ def _batch(client: TestClient) -> dict[str, str]:
     print_job = client.post(batch["links"]["reports"], json={"format": "txt"}).json()["id"]
     work(client.app)
     return {"batch": batch["id"], "reports": print_job}
+
+
+def _patient(client: TestClient) -> str:
+    """The patient of the screenings above."""
+    number = {"identifier": f"{SYSTEM}|MRN-0042"}
+    bundle = client.get("/fhir/Patient", params=number).json()
+    return bundle["entry"][0]["resource"]["id"]
 
 
 def _link(client: TestClient) -> str:

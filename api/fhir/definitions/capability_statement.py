@@ -1,10 +1,11 @@
-"""Builds the CapabilityStatement of this server and the OperationDefinition of `$score`.
+"""Builds the CapabilityStatement of this server.
 
 A test exercises every capability that is declared here.
 """
 
 from typing import NamedTuple
 
+from api.fhir.definitions.operations import build_operation_url, list_operations
 from api.fhir.elements import FHIR_JSON, JSON_PATCH, CanonicalUrls, Resource, build_concept
 from api.fhir.search_parameters import INCLUDES, PARAMETERS
 
@@ -13,26 +14,18 @@ _ID = ("_id", "token", f"{_SEARCH}/Resource-id")
 _PATIENT_DEFINITIONS = dict.fromkeys(
     ("Observation", "RiskAssessment", "DiagnosticReport", "DocumentReference"), "clinical-patient"
 )
-_POPULATE = "http://hl7.org/fhir/uv/sdc/OperationDefinition/Questionnaire-populate"
-_EXTRACT = "http://hl7.org/fhir/uv/sdc/OperationDefinition/QuestionnaireResponse-extract"
-_DOCUMENT = "http://hl7.org/fhir/OperationDefinition/Composition-document"
-_SUBSCRIPTION_STATUS = (
-    "http://hl7.org/fhir/uv/subscriptions-backport/OperationDefinition/backport-subscription-status"
-)
 _SECURITY = "http://terminology.hl7.org/CodeSystem/restful-security-service"
-SCORE_OPERATION_ID = "QuestionnaireResponse-score"
 
 
 class ResourceCapability(NamedTuple):
-    """The interactions, search parameters and operations of one resource type."""
+    """The interactions and search parameters of one resource type."""
 
     resource_type: str
     interactions: tuple[str, ...]
     parameters: tuple[tuple[str, str, str], ...] = ()
-    operations: tuple[tuple[str, str], ...] = ()
 
 
-def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
+def list_capabilities() -> list[ResourceCapability]:
     """Return the capabilities of each resource type that is served."""
     read_and_search = ("read", "search-type")
     return [
@@ -45,7 +38,6 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
                 ("version", "token", f"{_SEARCH}/Questionnaire-version"),
                 ("status", "token", f"{_SEARCH}/Questionnaire-status"),
             ),
-            (("populate", _POPULATE),),
         ),
         ResourceCapability(
             "QuestionnaireResponse",
@@ -58,10 +50,6 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
                 ("identifier", "token", f"{_SEARCH}/QuestionnaireResponse-identifier"),
                 ("questionnaire", "reference", f"{_SEARCH}/QuestionnaireResponse-questionnaire"),
             ),
-            (
-                ("score", f"{urls.fhir_url}/OperationDefinition/{SCORE_OPERATION_ID}"),
-                ("extract", _EXTRACT),
-            ),
         ),
         *(
             ResourceCapability(name, read_and_search, _list_parameters(name))
@@ -70,9 +58,23 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
                 *("Provenance", "DocumentReference"),
             )
         ),
+        ResourceCapability(
+            "Patient",
+            read_and_search,
+            (_ID, ("identifier", "token", f"{_SEARCH}/Patient-identifier")),
+        ),
         ResourceCapability("Binary", ("read",)),
-        ResourceCapability("Composition", ("read",), (), (("document", _DOCUMENT),)),
-        ResourceCapability("OperationDefinition", ("read",)),
+        ResourceCapability("Composition", ("read",)),
+        ResourceCapability(
+            "OperationDefinition",
+            read_and_search,
+            (
+                _ID,
+                ("url", "uri", f"{_SEARCH}/conformance-url"),
+                ("code", "token", f"{_SEARCH}/OperationDefinition-code"),
+                ("base", "reference", f"{_SEARCH}/OperationDefinition-base"),
+            ),
+        ),
         ResourceCapability("Device", ("read",)),
         *(
             ResourceCapability(
@@ -81,9 +83,7 @@ def list_capabilities(urls: CanonicalUrls) -> list[ResourceCapability]:
             for name in ("CodeSystem", "ConceptMap", "ValueSet")
         ),
         ResourceCapability("AuditEvent", ("search-type",)),
-        ResourceCapability(
-            "Subscription", ("create", "read", "delete"), (), (("status", _SUBSCRIPTION_STATUS),)
-        ),
+        ResourceCapability("Subscription", ("create", "read", "delete")),
     ]
 
 
@@ -97,9 +97,6 @@ def _list_parameters(resource_type: str) -> tuple[tuple[str, str, str], ...]:
         *((name, "reference", f"{_SEARCH}/{it}") for name, it in definitions.items()),
         *((name, it.kind, it.definition) for name, it in PARAMETERS[resource_type].items()),
     )
-
-
-_EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"
 
 
 def build_capability_statement(urls: CanonicalUrls, version: str, date: str) -> Resource:
@@ -127,14 +124,16 @@ def build_capability_statement(urls: CanonicalUrls, version: str, date: str) -> 
                 "mode": "server",
                 "security": security,
                 "interaction": [{"code": "batch"}, {"code": "transaction"}],
-                "resource": [_build_resource(capability) for capability in list_capabilities(urls)],
-                "operation": [{"name": "export", "definition": _EXPORT}],
+                "resource": [
+                    _build_resource(capability, urls) for capability in list_capabilities()
+                ],
+                "operation": _list_operations(None, urls),
             }
         ],
     }
 
 
-def _build_resource(capability: ResourceCapability) -> Resource:
+def _build_resource(capability: ResourceCapability, urls: CanonicalUrls) -> Resource:
     element: Resource = {
         "type": capability.resource_type,
         "interaction": [{"code": code} for code in capability.interactions],
@@ -154,10 +153,8 @@ def _build_resource(capability: ResourceCapability) -> Resource:
             for name, kind, definition in capability.parameters
         ]
     element |= _list_includes(capability.resource_type)
-    if capability.operations:
-        element["operation"] = [
-            {"name": name, "definition": definition} for name, definition in capability.operations
-        ]
+    if operations := _list_operations(capability.resource_type, urls):
+        element["operation"] = operations
     return element
 
 
@@ -169,49 +166,8 @@ def _list_includes(resource_type: str) -> Resource:
     return {name: paths for name, paths in lists.items() if paths}
 
 
-def build_score_definition(urls: CanonicalUrls, version: str) -> Resource:
-    """Return the OperationDefinition of `$score`."""
-    return {
-        "resourceType": "OperationDefinition",
-        "id": SCORE_OPERATION_ID,
-        "url": f"{urls.fhir_url}/OperationDefinition/{SCORE_OPERATION_ID}",
-        "version": version,
-        "name": "Score",
-        "title": "Score a response",
-        "status": "active",
-        "kind": "operation",
-        "description": "Scores a response without storing it, or returns the score of a stored "
-        "response.",
-        "affectsState": False,
-        "code": "score",
-        "resource": ["QuestionnaireResponse"],
-        "system": False,
-        "type": True,
-        "instance": True,
-        "parameter": [
-            {
-                "name": "questionnaire-response",
-                "use": "in",
-                "min": 0,
-                "max": "1",
-                "documentation": "The response to score; required at type level.",
-                "type": "QuestionnaireResponse",
-            },
-            {
-                "name": "return",
-                "use": "out",
-                "min": 1,
-                "max": "1",
-                "documentation": "Red flags, totals, and one component per criterion.",
-                "type": "Observation",
-            },
-            {
-                "name": "issues",
-                "use": "out",
-                "min": 0,
-                "max": "1",
-                "documentation": "Differences between the client's scores and the computed ones.",
-                "type": "OperationOutcome",
-            },
-        ],
-    }
+def _list_operations(resource_type: str | None, urls: CanonicalUrls) -> list[Resource]:
+    return [
+        {"name": it.code, "definition": build_operation_url(urls, it)}
+        for it in list_operations(resource_type)
+    ]

@@ -7,7 +7,7 @@ assigns itself.
 import json
 from typing import Any
 
-from api.fhir.elements import Resource
+from api.fhir.elements import OWN_EXTENSIONS, Resource
 from api.fhir.resources.operation_outcome import OutcomeIssue, locate_member
 
 _EMPTY: tuple[Any, ...] = (None, "", [], {})
@@ -75,10 +75,17 @@ def keep_links(received: str) -> str:
 
 
 def encode_received(resource: Resource) -> str:
-    """Return the elements that were sent as JSON text for storage."""
+    """Return the elements that were sent as JSON text for storage, without what we compute."""
     elements = {name: value for name, value in resource.items() if name not in ("id", "meta")}
+    if "extension" in elements:
+        elements["extension"] = [it for it in elements["extension"] if not _is_own(it)]
+        elements = {name: value for name, value in elements.items() if value != []}
     meta = resource.get("meta")
     if isinstance(meta, dict):
         own_meta = {name: value for name, value in meta.items() if name not in _ASSIGNED_META}
         elements |= {"meta": own_meta} if own_meta else {}
     return json.dumps(elements, ensure_ascii=False, separators=(",", ":"), default=float)
+
+
+def _is_own(extension: Resource) -> bool:
+    return str(extension.get("url")).rpartition("/")[2] in OWN_EXTENSIONS

@@ -22,6 +22,8 @@ from schemas.patients.screening import FhirContext, ScreeningContext
 from scoring.answer_model import find_answer_model
 
 RESPONSE_TYPE = "QuestionnaireResponse"
+IN_PROGRESS = "in-progress"
+COMPLETED = ("completed", "amended")
 _ELEMENTS = {
     "resourceType",
     "id",
@@ -81,7 +83,11 @@ class ParsedResponse(NamedTuple):
 
 
 def parse_response(
-    resource: Any, known_forms: Iterable[QuestionnaireForm], *, is_patient_required: bool
+    resource: Any,
+    known_forms: Iterable[QuestionnaireForm],
+    *,
+    is_patient_required: bool,
+    statuses: tuple[str, ...] = COMPLETED,
 ) -> ParsedResponse:
     """Parse a response to one of the known forms. Raises InvalidResource with every issue."""
     if not isinstance(resource, dict) or resource.get("resourceType") != RESPONSE_TYPE:
@@ -91,7 +97,7 @@ def parse_response(
         )
     warnings: list[OutcomeIssue] = []
     resource = drop_empty(resource, warnings)
-    issues = _check_elements(resource)
+    issues = _check_elements(resource, statuses)
     form = _find_form(resource.get("questionnaire"), known_forms, issues)
     parser = ReferenceParser(resource, issues)
     references = {
@@ -134,7 +140,7 @@ def parse_subject(subject: Any) -> KnownPatient:
     reference = ReferenceParser(resource, issues).parse("subject", is_identifying=True)
     patient = _build_patient(resource, {"subject": reference}, issues, needed=True)
     if issues or patient is None:
-        text = "must be the Reference of a Patient, literal or with an identifier"
+        text = "subject must be the Reference of a Patient, literal or with an identifier"
         issue = OutcomeIssue("value", text, "Parameters.parameter")
         raise InvalidResource("invalid_request", [issue])
     return patient
@@ -158,7 +164,7 @@ def _validate_answers(form: QuestionnaireForm, answers: dict[str, Any]) -> Any:
         ) from None
 
 
-def _check_elements(resource: Resource) -> list[OutcomeIssue]:
+def _check_elements(resource: Resource, statuses: tuple[str, ...]) -> list[OutcomeIssue]:
     issues: list[OutcomeIssue] = []
     for name, value in resource.items():
         if name.removeprefix("_") not in _ELEMENTS:
@@ -173,8 +179,9 @@ def _check_elements(resource: Resource) -> list[OutcomeIssue]:
         if not _has_shape(list, labels.get(name, [])):
             text = "must be a list of Codings"
             issues.append(OutcomeIssue("structure", text, f"{RESPONSE_TYPE}.meta.{name}"))
-    if resource.get("status") not in ("completed", "amended"):
-        text = "must be completed or amended: only completed responses are scored"
+    if resource.get("status") not in statuses:
+        text = f"must be {', '.join(statuses[:-1])} or {statuses[-1]}"
+        text += "" if IN_PROGRESS in statuses else ": only completed responses are scored"
         issues.append(OutcomeIssue("business-rule", text, f"{RESPONSE_TYPE}.status"))
     return issues
 

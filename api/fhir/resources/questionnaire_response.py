@@ -34,20 +34,19 @@ def build_questionnaire_response(version: ResourceVersion, form: QuestionnaireFo
         **_list_items(version, form),
     }
     now: Resource = {
-        "meta": _merge_meta(received.get("meta", {}), resource["meta"]),
+        "meta": merge_meta(received.get("meta", {}), resource["meta"]),
         "questionnaire": form.canonical,
         "status": _status(version, received.get("status")),
     }
     if version.screening.moves:  # what was sent names the patient by a retired number
-        now |= _replace_patient(version, received)
+        now |= replace_patient(received, build_patient_reference(version))
     resource |= own | received | now
     return {name: element for name, element in resource.items() if element != []}
 
 
-def _replace_patient(version: ResourceVersion, received: Resource) -> Resource:
+def replace_patient(received: Resource, patient: Resource) -> Resource:
     """Return the elements that named the patient by a retired number, with the number in force."""
     retired = received.get("subject", {})
-    patient = build_patient_reference(version)
     names = [it for it in ("subject", "source", "author") if received.get(it, retired) == retired]
     elements: Resource = {name: patient for name in names if name == "subject" or name in received}
     if "contained" in received:
@@ -57,7 +56,7 @@ def _replace_patient(version: ResourceVersion, received: Resource) -> Resource:
     return elements
 
 
-def _merge_meta(received: Resource, assigned: Resource) -> Resource:
+def merge_meta(received: Resource, assigned: Resource) -> Resource:
     """Return the meta that was received, with the version and security label of the service."""
     labels = [*received.get("security", ()), *assigned.get("security", ())]
     unique = [label for n, label in enumerate(labels) if label not in labels[:n]]

@@ -1,4 +1,4 @@
-"""Routes of Bulk Data `$export` at the system level: kick-off, status, files, delete.
+"""Routes of Bulk Data `$export`, of the system or all patients: kick-off, status, files, delete.
 
 The job engine of batches builds the files, a chunk of screenings at a time. They are encrypted, and
 erased with any patient in them, after a day, or on request.
@@ -72,6 +72,14 @@ class ExportManifest(FrozenModel):
 
 
 @router.get(
+    f"/Patient{EXPORT_PATH}",
+    operation_id="export_resources_of_patients",
+    status_code=202,
+    response_class=Response,
+    responses=outcome_responses(*GUARDED_ERRORS),
+    summary="Begin a Bulk Data export of all patients",
+)
+@router.get(
     EXPORT_PATH,
     operation_id="export_resources",
     status_code=202,
@@ -107,7 +115,7 @@ def begin_export(  # noqa: PLR0913 - FastAPI passes what a route needs as parame
     ] = None,
 ) -> Response:
     """Export the newest version of every screening of the organisation. `Content-Location` says
-    where to ask for the state.
+    where to ask for the state. Every resource is of a patient, so both addresses export the same.
     """
     if output_format is not None and not _FORMATS.fullmatch(output_format):
         raise _refuse("_outputFormat", "must be application/fhir+ndjson")

@@ -1,13 +1,9 @@
-"""Public routes of definitions: capabilities, questionnaires and the `$score` operation."""
+"""Public routes of definitions: capabilities, the device and questionnaires."""
 
 from fastapi import APIRouter, Response
 
 from api.dependencies import CatalogueDep
-from api.fhir.definitions.capability_statement import (
-    SCORE_OPERATION_ID,
-    build_capability_statement,
-    build_score_definition,
-)
+from api.fhir.definitions.capability_statement import build_capability_statement
 from api.fhir.definitions.device import build_device, build_device_id
 from api.fhir.definitions.questionnaire import build_questionnaire
 from api.fhir.elements import Resource
@@ -29,7 +25,6 @@ from api.fhir.parameters import (
     FormVersion,
     FormVersionFilter,
     IfNoneMatch,
-    OperationId,
     PagePosition,
     PageSize,
 )
@@ -56,20 +51,6 @@ RELEASED_ON = "2026-11-24"
 def read_capabilities(urls: CanonicalUrlsDep) -> Response:
     """Return the CapabilityStatement: FHIR R4, JSON."""
     return send_resource(build_capability_statement(urls, SOFTWARE_VERSION, RELEASED_ON))
-
-
-@router.get(
-    "/OperationDefinition/{definition}",
-    operation_id="read_operation_definition",
-    response_class=Response,
-    responses=resource_response("OperationDefinition") | outcome_responses(404, 406, 422),
-    summary="Read the $score operation definition",
-)
-def read_operation_definition(definition: OperationId, urls: CanonicalUrlsDep) -> Response:
-    """Return the definition of `$score`, the only operation that no standard defines."""
-    if definition != SCORE_OPERATION_ID:
-        raise Problem("not_found")
-    return send_resource(build_score_definition(urls, SOFTWARE_VERSION))
 
 
 @router.get(

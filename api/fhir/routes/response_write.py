@@ -34,9 +34,9 @@ from api.fhir.resources.operation_outcome import (
     build_operation_outcome,
     build_success_outcome,
 )
-from api.fhir.versions import read_version
+from api.fhir.versions import read_response_resource
+from api.fhir.writing.prepared_write import ResponseWrite
 from api.fhir.writing.responses import (
-    ResponseWrite,
     prepare_conditional_update,
     prepare_create,
     prepare_patch,
@@ -85,7 +85,8 @@ def create_response(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     """Totals and weights computed by the client are ignored; each difference is a warning.
 
     Identifiers are unique: with `If-None-Exist`, a repeated create returns the first response. The
-    query parameter `identifier` means the same, as some clients send it.
+    query parameter `identifier` means the same, as some clients send it. With the status
+    `in-progress` the response is kept as a draft: not scored, and read by this client alone.
     """
     if identifier is not None and if_none_exist is None:
         if_none_exist = f"identifier={quote(identifier)}"
@@ -121,7 +122,7 @@ def update_response(  # noqa: PLR0913 - as above
     """The correction is scored and stored as a new version; earlier versions stay readable.
 
     Content that is the same as stored changes nothing. The status `entered-in-error` withdraws the
-    response.
+    response. A draft is changed, or scored once it is completed; in error, it is erased.
     """
     write = prepare_update(screening, resource, publication, if_match)
     return _run(write, context, prefer)
@@ -174,7 +175,7 @@ def patch_response(  # noqa: PLR0913 - as above
     prefer: Prefer = None,
 ) -> Response:
     """The patched response is scored and stored as a new version, as an update would be."""
-    current = read_version(context, publication.rulebooks, publication.urls, screening)
+    current = read_response_resource(context, publication.rulebooks, publication.urls, screening)
     write = prepare_patch(current, operations, publication, if_match)
     return _run(write, context, prefer)
 

@@ -11,9 +11,8 @@ from api.fhir.parsing.response_to_intake import RESPONSE_TYPE
 from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
 from api.fhir.writing.batch import build_answer_bundle, build_entry
 from api.fhir.writing.bundle_entries import BundleEntry, list_entry_issues, locate_entry
+from api.fhir.writing.prepared_write import Publication, ResponseWrite
 from api.fhir.writing.responses import (
-    Publication,
-    ResponseWrite,
     prepare_conditional_update,
     prepare_create,
     prepare_update,

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.security.client_secrets import generate_link_secret, hash_secret
-from api.store.database.tables import DraftRow, LinkRow, match_reference
+from api.store.database.tables import DraftRow, LinkRow, ResponseDraftRow, match_reference
 from api.store.errors import ConflictError, NotFoundError
 from api.store.forms import drafts, form_settings
 from api.store.transaction import Transaction
@@ -178,8 +178,8 @@ def list_stale_link_ids(work: Transaction, held_indexes: set[bytes]) -> list[str
     return [row.id for row in rows if row.patient_index not in held_indexes]
 
 
-def decrypt_patient(work: Transaction, row: LinkRow) -> KnownPatient:
-    """Decrypt the patient of a link row."""
+def decrypt_patient(work: Transaction, row: LinkRow | ResponseDraftRow) -> KnownPatient:
+    """Decrypt the patient of a link, or of a FHIR response in progress."""
     return parse_stored_patient(work.decrypt_column(row, "patient"))
 
 
@@ -191,7 +191,7 @@ def reassign_link(work: Transaction, row: Any, patient: KnownPatient) -> None:
 
 
 def compute_indexes(work: Transaction, patient: KnownPatient) -> dict[str, bytes]:
-    """Return the keyed hashes that a link is searched by."""
+    """Return the keyed hashes that a link or a FHIR response in progress is searched by."""
     return work.hash_columns(patient_index=patient.reference, system_index=patient.system)
 
 

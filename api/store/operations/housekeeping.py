@@ -27,7 +27,7 @@ from api.store.database.tables import (
     UsedAssertionRow,
     UsedTokenRow,
 )
-from api.store.forms import links
+from api.store.forms import links, response_drafts
 from api.store.idempotency import RESPONSE_RETENTION
 from api.store.keys import signing_keys
 from api.store.patients import data_subject_rights, legal_holds, patient_lookup
@@ -68,6 +68,7 @@ def run_housekeeping(store: Store, algorithm: SigningAlgorithm, signing_key_days
         try:
             erase_expired_batches(store, organisation.id, expired_batch_ids[organisation.id])
             erase_stale_links(store, organisation.id)
+            erase_stale_drafts(store, organisation.id)
             if organisation.retention_years:
                 erase_due_screenings(store, organisation.id, organisation.retention_years)
         except Exception as error:  # noqa: BLE001 - isolates the organisations
@@ -120,6 +121,22 @@ def erase_stale_links(store: Store, organisation: str) -> int:
             raise _NothingDue
         links.delete_links(work, ids)
         work.audit("purge", "link", count=len(ids))
+    return len(ids)
+
+
+def erase_stale_drafts(store: Store, organisation: str) -> int:
+    """Erase FHIR responses in progress that did not change for long; return their number."""
+    with store.read_all_organisations() as session:
+        if not response_drafts.has_stale_drafts(session, organisation):
+            return 0
+    ids: list[str] = []
+    with _lock_erasure(store, organisation) as work:
+        held_indexes = legal_holds.compute_held_indexes(work)
+        ids = response_drafts.list_stale_draft_ids(work, held_indexes)
+        if not ids:
+            raise _NothingDue
+        response_drafts.delete_drafts(work, ids)
+        work.audit("purge", "response_draft", count=len(ids))
     return len(ids)
 
 

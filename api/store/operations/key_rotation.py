@@ -28,6 +28,7 @@ _ENCRYPTED_COLUMNS: tuple[tuple[Any, tuple[str, ...]], ...] = (
     (tables.LinkRow, ("patient",)),
     (tables.DraftRow, ("content",)),
     (tables.DraftAcknowledgementRow, ("content",)),
+    (tables.ResponseDraftRow, ("patient", "content")),
     (tables.FormSettingsRow, ("content",)),
     (tables.KeptFormRow, ("content",)),
     (tables.BatchChunkRow, ("given", "note", "made")),
@@ -106,8 +107,9 @@ def _keyed_hashes(work: Transaction, row: Any, plain: dict[str, bytes]) -> dict[
             return screenings.compute_indexes(work.data_keys.current, patient, assessment)
         case tables.LegalHoldRow():
             return legal_holds.compute_indexes(work, legal_holds.decrypt_content(work, row))
-        case tables.LinkRow():
-            return links.compute_indexes(work, links.decrypt_patient(work, row))
+        case tables.LinkRow() | tables.ResponseDraftRow():
+            patient = links.decrypt_patient(work, row)
+            return links.compute_indexes(work, patient)
         case tables.DraftRow():
             return drafts.compute_indexes(work, drafts.decrypt_draft(work, row))
         case tables.BatchChunkRow():

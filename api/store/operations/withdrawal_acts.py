@@ -12,7 +12,7 @@ from sqlmodel import col
 from api.security.scopes import expand_scopes
 from api.store.batches import batches
 from api.store.database import tables, tenancy
-from api.store.forms import links
+from api.store.forms import links, response_drafts
 from api.store.patients import data_subject_rights, legal_holds, patient_lookup
 from api.store.screenings import events
 from api.store.transaction import Transaction
@@ -171,6 +171,7 @@ ACTS: dict[str, Act] = {
     "entered_in_error": _mark_entered_in_error,
     "screening": _erase_screenings,
     "link": lambda work, targets: links.delete_links(work, list(targets)),
+    "response_draft": response_drafts.delete_drafts,
     "batch": batches.delete_batches,
     "cancelled_batch": _cancel_batches,
 }

@@ -17,7 +17,7 @@ from api.store.database.tables import (
 )
 from api.store.deliveries import search
 from api.store.errors import LegalHoldError, NotFoundError
-from api.store.forms import links
+from api.store.forms import links, response_drafts
 from api.store.notifications import outbox
 from api.store.patients import legal_holds, patient_lookup
 from api.store.screenings import events, screenings
@@ -43,18 +43,25 @@ def erase_patient(work: Transaction, patient: patient_lookup.PatientSelector) ->
         raise LegalHoldError
     batch_ids = _list_batch_ids(work, patient, ids)
     hold_ids = legal_holds.list_hold_ids(work, patient)
-    if not ids and not link_rows and not batch_ids and not hold_ids:
+    draft_ids = [row.id for row in patient_lookup.list_response_drafts(work, patient)]
+    if not (ids or link_rows or draft_ids or batch_ids or hold_ids):
         raise NotFoundError
     legal_holds.require_no_held_patient(work, batch_ids)
     links.delete_links(work, [link.id for link, _ in link_rows])
+    response_drafts.delete_drafts(work, draft_ids)
     batches.delete_batches(work, batch_ids)
     counts = erase_screenings(work, ids).model_copy(
-        update={"links": len(link_rows), "batches": len(batch_ids)}
+        update={
+            "links": len(link_rows),
+            "response_drafts": len(draft_ids),
+            "batches": len(batch_ids),
+        }
     )
     legal_holds.delete_holds(work, hold_ids)
     request_ids = _delete_requests(work, patient.reference)
     work.withdraw("screening", *ids)
     work.withdraw("link", *(link.id for link, _ in link_rows))
+    work.withdraw("response_draft", *draft_ids)
     work.withdraw("batch", *batch_ids)
     work.withdraw("erased_hold", *hold_ids)
     work.withdraw("approval", *request_ids)
@@ -103,10 +110,12 @@ def export_patient(work: Transaction, patient: patient_lookup.PatientSelector) -
     link_rows = patient_lookup.list_links_with_drafts(work, patient)
     ids = patient_lookup.list_screening_ids(work, patient, link_rows)
     batch_ids = _list_batch_ids(work, patient, ids)
-    if not ids and not link_rows and not batch_ids:
+    draft_rows = patient_lookup.list_response_drafts(work, patient)
+    if not (ids or link_rows or draft_rows or batch_ids):
         raise NotFoundError
     return PatientDataExport(
         links=tuple(links.build_link_with_draft(work, *row) for row in link_rows),
+        response_drafts=tuple(response_drafts.build_draft(work, row) for row in draft_rows),
         screenings=tuple(screenings.find_screening(work, screening_id) for screening_id in ids),
         reports=tuple(
             StoredReport(

@@ -11,7 +11,12 @@ from sqlmodel import col
 from api.store import idempotency
 from api.store.batches import batches
 from api.store.database import tenancy
-from api.store.database.tables import LegalHoldRow, LinkRow, ScreeningRow
+from api.store.database.tables import (
+    LegalHoldRow,
+    LinkRow,
+    ResponseDraftRow,
+    ScreeningRow,
+)
 from api.store.errors import LegalHoldError, NotFoundError
 from api.store.forms import links
 from api.store.patients.patient_lookup import PatientSelector, build_patient_filter
@@ -40,13 +45,17 @@ def place_hold_again(
 ) -> bool:
     """Place a hold that the restored database lacks; return whether it has any of these records.
 
-    The records are screenings and links. Where they name the patient by several numbers, each
-    number has a hold, whose id begins with that of the hold.
+    The records are screenings, links and FHIR responses in progress. Where they name the patient by
+    several numbers, each number has a hold, whose id begins with that of the hold.
     """
     tenancy.lock_erasure(work.session, work.organisation)
     named_patients = [
         *(screenings.decrypt_patient(work, row) for row in _load(work, ScreeningRow, record_ids)),
-        *(links.decrypt_patient(work, row) for row in _load(work, LinkRow, record_ids)),
+        *(
+            links.decrypt_patient(work, row)
+            for table in (LinkRow, ResponseDraftRow)
+            for row in _load(work, table, record_ids)
+        ),
     ]
     patients = {
         (patient.reference, patient.system if has_system else None) for patient in named_patients
@@ -116,9 +125,7 @@ def delete_holds(work: Transaction, ids: list[str]) -> None:
     if not ids:
         return
     work.delete(LegalHoldRow, _match_ids(ids))
-    idempotency.delete_responses(
-        work, PLACE_HOLD_ROUTE, lambda body: json.loads(body).get("id") in ids
-    )
+    idempotency.delete_responses_naming(work, PLACE_HOLD_ROUTE, ids)
 
 
 def require_no_held_patient(work: Transaction, ids: list[str]) -> None:
@@ -142,10 +149,10 @@ def _insert_hold(work: Transaction, hold_id: str, content: dict[str, str | None]
 
 
 def _list_record_ids(work: Transaction, patient: PatientSelector) -> list[str]:
-    """Return the ids of the patient's screenings and links."""
+    """Return the ids of the patient's screenings, links and FHIR responses in progress."""
     return [
         record_id
-        for table in (ScreeningRow, LinkRow)
+        for table in (ScreeningRow, LinkRow, ResponseDraftRow)
         for record_id in work.list_rows(
             work.select(table.id).where(*build_patient_filter(work, table, patient))
         )

@@ -14,7 +14,7 @@ from api.store.database import tenancy
 from api.store.database.tables import DeliveryRow, PatientMoveRow, ScreeningRow
 from api.store.deliveries import outbox
 from api.store.errors import ConflictError
-from api.store.forms import links
+from api.store.forms import links, response_drafts
 from api.store.patients import legal_holds, patient_lookup
 from api.store.patients.patient_lookup import PatientSelector
 from api.store.screenings import screenings
@@ -40,14 +40,24 @@ def merge_patients(
         _move_screening(work, screening_id, survivor, means)
     for link, _ in link_rows:
         links.reassign_link(work, link, _with_number(links.decrypt_patient(work, link), survivor))
+    draft_rows = patient_lookup.list_response_drafts(work, retired)
+    for draft in draft_rows:
+        patient = _with_number(links.decrypt_patient(work, draft), survivor)
+        response_drafts.reassign_draft(work, draft, patient)
     hold_count = _copy_holds(work, retired, survivor)
     for screening_id in ids:
         work.audit("merge", "screening", screening_id)
     for link, _ in link_rows:
         work.audit("merge", "link", link.id)
+    for draft in draft_rows:
+        work.audit("merge", "response_draft", draft.id)
     batch_count = len(batches.list_batch_ids_naming(work, [retired.reference]))
     return MergeCounts(
-        screenings=len(ids), links=len(link_rows), holds=hold_count, batches=batch_count
+        screenings=len(ids),
+        links=len(link_rows),
+        response_drafts=len(draft_rows),
+        holds=hold_count,
+        batches=batch_count,
     )
 
 
@@ -55,7 +65,8 @@ def concerns_patient(work: Transaction, retired: PatientSelector) -> bool:
     """Return whether a merge would move anything of this number. Raises ConflictError."""
     link_rows = patient_lookup.list_links_with_drafts(work, retired)
     ids = patient_lookup.list_screening_ids(work, retired, link_rows)
-    return bool(link_rows or ids or legal_holds.list_holds(work, retired))
+    draft_rows = patient_lookup.list_response_drafts(work, retired)
+    return bool(link_rows or ids or draft_rows or legal_holds.list_holds(work, retired))
 
 
 def _move_screening(

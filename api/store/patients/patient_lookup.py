@@ -4,14 +4,14 @@ If several systems use the same reference, the caller must name the system, or s
 has none, so that no patient is mistaken for another.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from sqlmodel import col
 
-from api.store.database.tables import LinkRow, ScreeningRow
+from api.store.database.tables import LinkRow, ResponseDraftRow, ScreeningRow
 from api.store.errors import ConflictError
-from api.store.forms import links
+from api.store.forms import links, response_drafts
 from api.store.screenings import screenings
 from api.store.transaction import Transaction
 
@@ -38,6 +38,12 @@ def list_links_with_drafts(work: Transaction, patient: PatientSelector) -> list[
     return links.list_link_rows(work, *build_patient_filter(work, LinkRow, patient))
 
 
+def list_response_drafts(work: Transaction, patient: PatientSelector) -> Sequence[ResponseDraftRow]:
+    """Return the rows of all FHIR responses in progress of the patient."""
+    conditions = build_patient_filter(work, ResponseDraftRow, patient)
+    return response_drafts.list_draft_rows(work, *conditions)
+
+
 def list_screening_ids(
     work: Transaction, patient: PatientSelector, link_rows: list[tuple[Any, Any]]
 ) -> list[str]:
@@ -46,6 +52,9 @@ def list_screening_ids(
     rows = work.list_rows(query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id)))
     systems: set[str | None] = {screenings.decrypt_patient(work, row).system for row in rows}
     systems |= {links.decrypt_patient(work, link).system for link, _ in link_rows}
+    systems |= {
+        links.decrypt_patient(work, row).system for row in list_response_drafts(work, patient)
+    }
     if len(systems) > 1:
         raise ConflictError(_SEVERAL)
     return sort_latest_first({row.id: row.replaces for row in rows})

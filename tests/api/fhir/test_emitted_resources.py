@@ -43,6 +43,11 @@ def caller(service):
     return calling(service, builders.clinic(service.services.store, "Outputs"))
 
 
+BULK_EXPORT = "http://hl7.org/fhir/uv/bulkdata/OperationDefinition/export"
+CERTAIN = ("_id", "url", "version", "status", "code", "base")
+"""Parameters of definitions, and the id, which find something in these tests for certain."""
+
+
 @pytest.fixture(scope="module")
 def resources(caller) -> list[dict]:
     """Resources of every type and every kind of screening that the server sends."""
@@ -53,8 +58,8 @@ def resources(caller) -> list[dict]:
 
 def _collect_resources(caller) -> Iterator[dict]:
     open_ones = [
-        "metadata", "Questionnaire", "OperationDefinition/QuestionnaireResponse-score",
-        "CodeSystem", "ConceptMap", "ValueSet", f"Device/{DEVICE}",
+        "metadata", "Questionnaire", "OperationDefinition", "CodeSystem",
+        "ConceptMap", "ValueSet", f"Device/{DEVICE}",
     ]  # fmt: skip
     for path in open_ones:
         yield caller.get(f"/fhir/{path}").json()
@@ -73,6 +78,9 @@ def _collect_resources(caller) -> Iterator[dict]:
         body = request("MRN 7|x", name, system="a system that is no URI", encounter="V 1")
         if "phq4" not in body["rulebook"]:
             responses.append({"id": caller.post("/v1/screenings", json=body).json()["id"]})
+    yield caller.get("/fhir/Patient?identifier=MRN-0042").json()
+    yield caller.get(f"/fhir/Patient/{responses[3]['id']}").json()
+    yield caller.post(HERE, json=bodies[0] | {"status": "in-progress"}).json()
     amended = responses[3] | {"status": "amended"}
     caller.put(f"{HERE}/{responses[3]['id']}", json=amended, headers={"If-Match": 'W/"1"'})
     wrong = caller.post("/v1/screenings", json=request("x", "red_flag")).json()["id"]
@@ -352,13 +360,16 @@ def interact(  # noqa: PLR0911 - one for each interaction
              "CodeSystem": "phq4-band", "ValueSet": "phq4-band",
              "ConceptMap": "phq4-loinc", "Device": DEVICE}  # fmt: skip
     one = f"/fhir/{kind}/{names.get(kind, screening_id)}"
+    if kind == "Patient":
+        one = f"/fhir/Patient/{find_patient_id(caller)}"
     match interaction:
         case "read" | "history-instance":
             return caller.get(one if interaction == "read" else f"{one}/_history")
         case "vread":
             return caller.get(f"{one}/_history/{'1.0.0' if kind == 'Questionnaire' else '1'}")
         case "search-type":
-            return caller.get(f"/fhir/{kind}")
+            query = "?identifier=a|b" if kind == "Patient" else ""
+            return caller.get(f"/fhir/{kind}{query}")
         case "create":
             return caller.post(f"/fhir/{kind}", json=fhir_response())
         case "patch":
@@ -371,6 +382,11 @@ def interact(  # noqa: PLR0911 - one for each interaction
             where = f"/fhir/{kind}/{created['id']}"
             return caller.put(where, json=created, headers={"If-Match": 'W/"1"'})
     return pytest.fail(f"{kind}: {interaction} is declared and not tested here")
+
+
+def find_patient_id(caller) -> str:
+    bundle = caller.get("/fhir/Patient?identifier=MRN-0042").json()
+    return str(bundle["entry"][0]["resource"]["id"])
 
 
 def search_by_query(caller, searches: dict[tuple[str, str], str]) -> dict:
@@ -389,13 +405,18 @@ def search_by_form(caller, searches: dict[tuple[str, str], str]) -> dict:
     }
 
 
+def search_operations(caller, **parameters: str) -> list[str]:
+    entries = caller.get("/fhir/OperationDefinition", params=parameters).json()["entry"]
+    return sorted(entry["resource"]["id"] for entry in entries)
+
+
 class TestCapabilities:
     """Each capability that the CapabilityStatement declares is used once."""
 
     @pytest.fixture
     def claims(self, caller):
         statement = caller.get("/fhir/metadata").json()
-        assert len(statement["rest"][0]["resource"]) == 16
+        assert len(statement["rest"][0]["resource"]) == 17
         return statement
 
     @pytest.fixture
@@ -408,36 +429,41 @@ class TestCapabilities:
             (kind, interaction): interact(caller, kind, interaction, screening_id)
             for kind, interaction in declared
         }
-        assert len(answers) == 31
+        assert len(answers) == 34
         assert {declared: answer.status_code for declared, answer in answers.items()} == {
             (kind, interaction): 201 if interaction == "create" else 200
             for kind, interaction in declared
         }
         searches = [answer for (_, name), answer in answers.items() if name == "search-type"]
-        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 11
+        assert [answer.json()["type"] for answer in searches] == ["searchset"] * 13
 
     def test_search_parameters(self, caller, claims, screening_id):
         values = {"url": f"{FHIR}/Questionnaire/phq4", "version": "1.0.0", "status": "active",
                   "_id": screening_id, "identifier": "a|b", "patient": "p1", "subject": "p1",
-                  "questionnaire": f"{FHIR}/Questionnaire/phq4|1.0.0"}  # fmt: skip
+                  "questionnaire": f"{FHIR}/Questionnaire/phq4|1.0.0", "code": "score",
+                  "base": BULK_EXPORT}  # fmt: skip
         nowhere = {"url": "http://else.where/q", "version": "9.9.9", "status": "retired",
                    "_id": UNKNOWN["screening"], "identifier": "no|no", "patient": "unknown",
-                   "subject": "unknown", "questionnaire": "http://else.where/q|1"}  # fmt: skip
+                   "subject": "unknown", "questionnaire": "http://else.where/q|1",
+                   "code": "unknown", "base": "http://else.where/q"}  # fmt: skip
         declared = [
             (kind, name)
             for kind, name in list_capabilities(claims, "searchParam", "name")
             if name not in PARAMETERS.get(kind, ())  # which have a test of their own
         ]
-        assert len(declared) == 29
+        assert len(declared) == 35
         some = {(kind, name): values[name] for kind, name in declared}
         some["Questionnaire", "_id"] = "phq4"
         for kind in ("CodeSystem", "ValueSet"):
             some[kind, "_id"], some[kind, "url"] = "phq4-band", f"{FHIR}/{kind}/phq4/band"
         some["ConceptMap", "_id"] = "phq4-loinc"
         some["ConceptMap", "url"] = f"{FHIR}/ConceptMap/phq4-loinc"
+        some["OperationDefinition", "_id"] = "export"
+        some["Patient", "_id"] = find_patient_id(caller)
+        some["OperationDefinition", "url"] = f"{FHIR}/OperationDefinition/export"
         bundles = search_by_query(caller, some)
         assert search_by_form(caller, some) == bundles
-        certain = [place for place in declared if place[1] in ("_id", "url", "version", "status")]
+        certain = [place for place in declared if place[1] in CERTAIN]
         assert [place for place in certain if not bundles[place].get("entry")] == []
         none = {(kind, name): nowhere[name] for kind, name in declared}
         empty_bundles = search_by_query(caller, none)
@@ -448,10 +474,11 @@ class TestCapabilities:
     def test_operations(self, caller, claims, screening_id):
         subject = {"name": "subject", "valueReference": {"reference": "Patient/p1"}}
         body = {"resourceType": "Parameters", "parameter": [subject]}
+        places = {"Questionnaire": "/phq4", "Patient": ""}
         statuses = {
             (kind, operation): caller.request(
-                "get" if operation == "document" else "post",
-                f"/fhir/{kind}/{'phq4' if kind == 'Questionnaire' else screening_id}/${operation}",
+                "get" if operation in ("document", "export") else "post",
+                f"/fhir/{kind}{places.get(kind, f'/{screening_id}')}/${operation}",
                 json=body if operation == "populate" else None,
             ).status_code
             for kind, operation in list_capabilities(claims, "operation", "name")
@@ -461,6 +488,7 @@ class TestCapabilities:
             ("QuestionnaireResponse", "score"): 200,
             ("QuestionnaireResponse", "extract"): 200,
             ("Composition", "document"): 200,
+            ("Patient", "export"): 202,
         }
 
     def test_a_score_is_read_by_get_too(self, caller, screening_id):
@@ -475,12 +503,24 @@ class TestCapabilities:
         assert {"type": {"text": f"SHA-256 of {rulebook}"}, "value": sha256} in device["version"]
         assert caller.get("/fhir/Device/nociscreen-0").status_code == 404
 
-    def test_the_score_operation_is_defined_at_its_url(self, caller, claims):
-        defined = [operation["definition"] for capability in claims["rest"][0]["resource"]
-                   for operation in capability.get("operation", ())]  # fmt: skip
-        (own,) = (url for url in defined if url.startswith(FHIR))
-        definition = caller.get(own.removeprefix(FHIR.removesuffix("/fhir"))).json()
-        assert (definition["url"], definition["code"]) == (own, "score")
+    def test_each_operation_is_defined_at_its_url(self, caller, claims):
+        (rest,) = claims["rest"]
+        declared = [(None, it) for it in rest["operation"]]
+        declared += [
+            (capability["type"], it)
+            for capability in rest["resource"]
+            for it in capability.get("operation", ())
+        ]
+        definitions = [
+            caller.get(it["definition"].removeprefix(FHIR.removesuffix("/fhir"))).json()
+            for _, it in declared
+        ]
+        assert [(it["url"], it["code"], it.get("resource")) for it in definitions] == [
+            (it["definition"], it["name"], [kind] if kind else None) for kind, it in declared
+        ]
+        assert search_operations(caller) == sorted(it["id"] for it in definitions)
+        assert len(definitions) == 7
+        assert search_operations(caller, base=BULK_EXPORT) == ["export"]
         assert caller.get("/fhir/OperationDefinition/another").status_code == 404
 
     def test_interactions_of_the_whole_system(self, caller, claims):
@@ -667,7 +707,7 @@ class TestErrors:
         for answer, status, code in [
             (anonymous.get(HERE), 401, "login"),
             (anonymous.get("/fhir"), 405, "not-supported"),
-            (caller.get("/fhir/Patient/1"), 404, "not-supported"),
+            (caller.get("/fhir/Condition/1"), 404, "not-supported"),
             (caller.delete(HERE), 405, "not-supported"),
             (caller.post(HERE, content=b"{}", headers=large), 413, "too-long"),
             (caller.post(HERE, content=b"<a/>"), 415, "not-supported"),

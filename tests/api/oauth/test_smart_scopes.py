@@ -44,7 +44,7 @@ def request_token(caller, clinic, scope: str):
         ("system/QuestionnaireResponse.*", "system/QuestionnaireResponse.crus"),
         ("system/Binary.read", "system/Binary.r"),
         ("system/Observation.cud", ""),
-        ("system/Patient.rs", ""),
+        ("system/Condition.rs", ""),
         ("system/Observation.sr", ""),
         ("system/Observation.", ""),
         ("system/Observation.rs?category=x", ""),
@@ -75,7 +75,7 @@ def test_a_client_is_granted_no_more_than_its_own(kept_service, kept_anonymous, 
         kept_clinic.client,
         {"scopes": ["screenings:read"]},
     )
-    scope = "system/QuestionnaireResponse.crs system/Binary.r system/Patient.read"
+    scope = "system/QuestionnaireResponse.crs system/Binary.r system/Condition.read"
     body = request_token(kept_anonymous, kept_clinic, scope).json()
     assert body["scope"] == "system/QuestionnaireResponse.rs"
     refusal = request_token(kept_anonymous, kept_clinic, "system/Binary.r")
@@ -151,7 +151,7 @@ def test_what_the_client_lost_its_smart_scopes_lost(kept_service, kept_anonymous
 
 
 def test_a_token_is_signed_for_scopes_that_there_are_alone(kept_service, kept_clinic):
-    for scope in ("system/Patient.rs", "system/Observation.sr", "root"):
+    for scope in ("system/Condition.rs", "system/Observation.sr", "root"):
         with pytest.raises(ValueError, match="must be one of score"):
             builders.token(
                 kept_service.services.store,

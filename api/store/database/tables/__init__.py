@@ -31,6 +31,7 @@ from api.store.database.tables.forms import DraftAcknowledgementRow as DraftAckn
 from api.store.database.tables.forms import DraftRow as DraftRow
 from api.store.database.tables.forms import FormSettingsRow as FormSettingsRow
 from api.store.database.tables.forms import LinkRow as LinkRow
+from api.store.database.tables.forms import ResponseDraftRow as ResponseDraftRow
 from api.store.database.tables.notification import NotificationRow as NotificationRow
 from api.store.database.tables.owned import AuditHeadRow as AuditHeadRow
 from api.store.database.tables.owned import AuditRow as AuditRow

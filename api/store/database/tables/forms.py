@@ -1,4 +1,4 @@
-"""Tables of form links, drafts and the form settings of each organisation."""
+"""Tables of form links, drafts, FHIR responses in progress and the form settings."""
 
 from datetime import date, datetime
 from typing import Any, ClassVar
@@ -83,6 +83,30 @@ class DraftAcknowledgementRow(OwnedRow, table=True):
     at: datetime = instant_column()
     actor: str = Field(max_length=ID_LENGTH)
     key_id: str = Field(max_length=ID_LENGTH)
+    content: bytes = encrypted_column()
+
+
+class ResponseDraftRow(OwnedRow, table=True):
+    """A FHIR response that is in progress; deleted when it is completed.
+
+    `actor`: the client that stored it, which alone can read it.
+    """
+
+    __table_args__: ClassVar[Any] = (
+        Index("response_draft_by_patient", "organisation_id", "patient_index"),
+        Index("response_draft_by_actor", "organisation_id", "actor", "changed_at"),
+        Index("response_draft_by_change", "organisation_id", "changed_at"),
+    )
+
+    id: str = Field(primary_key=True, max_length=ID_LENGTH)
+    actor: str = Field(max_length=ID_LENGTH)
+    created_at: datetime = instant_column()
+    changed_at: datetime = instant_column()
+    number: int
+    key_id: str = Field(max_length=ID_LENGTH)
+    patient_index: bytes = keyed_hash_column()
+    system_index: bytes = keyed_hash_column()
+    patient: bytes = encrypted_column()
     content: bytes = encrypted_column()
 
 

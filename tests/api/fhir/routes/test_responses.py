@@ -435,7 +435,7 @@ ITEM = "QuestionnaireResponse.item[0].item[0]"
 BODY = fhir_response()
 SAME = BODY["item"][0]["item"][0]
 INVALID_BODIES = [
-    (BODY | {"status": "in-progress"}, ("business-rule", "QuestionnaireResponse.status")),
+    (BODY | {"status": "stopped"}, ("business-rule", "QuestionnaireResponse.status")),
     (BODY | {"questionnaire": "https://else.where/fhir/Questionnaire/phq4"},
      ("not-found", "QuestionnaireResponse.questionnaire")),
     (BODY | {"questionnaire": f"{FHIR}/Questionnaire/phq4|9.9.9"},

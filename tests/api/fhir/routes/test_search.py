@@ -189,3 +189,10 @@ def test_a_long_fault_is_an_outcome_for_a_caller_that_takes_gzip(kept_client):
     response = kept_client.get(f"/fhir/Questionnaire?{query}", headers={"Accept-Encoding": "gzip"})
     assert (response.status_code, response.json()["resourceType"]) == (422, "OperationOutcome")
     assert len(response.content) > 1024
+
+
+@pytest.mark.parametrize("name", ["status:not", "code:text", "_has:Provenance:target:_id"])
+def test_a_modifier_or_chain_that_is_not_offered_is_named(caller, name):
+    refusal = caller.get("/fhir/Observation", params={name: "x"})
+    assert refusal.status_code == 422
+    assert refusal.json()["issue"][0]["details"]["text"].startswith(f"{name}: unknown")

@@ -65,7 +65,7 @@ def test_everything_opens_by_the_new_key_and_the_old_one_is_gone(store):
     exported = do(
         store, owner, data_subject_rights.export_patient, PatientSelector("MRN-0042", None)
     )
-    assert key_rotation.rotate_data_key(store, owner.actor) == 16
+    assert key_rotation.rotate_data_key(store, owner.actor) == 17
     assert data_keys(store, owner).isdisjoint(old)
     assert len(data_keys(store, owner)) == 1
     assert read_everything(store, owner, stored_screenings) == before
@@ -114,7 +114,7 @@ def test_a_rotation_cut_off_half_way_is_finished(store, monkeypatch):
         key_rotation.rotate_data_key(store, owner.actor)
     assert old < data_keys(store, owner)
     assert read_everything(store, owner, stored_screenings) == before
-    assert key_rotation.finish_rotation(store, owner.actor) == 12
+    assert key_rotation.finish_rotation(store, owner.actor) == 13
     assert data_keys(store, owner).isdisjoint(old)
     assert read_everything(store, owner, stored_screenings) == before
     assert key_rotation.finish_rotation(store, owner.actor) == 0

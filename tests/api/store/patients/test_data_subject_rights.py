@@ -17,6 +17,7 @@ from api.store.database.tables import (
     NotificationRow,
     PatientMoveRow,
     ReportRow,
+    ResponseDraftRow,
     ScreeningRow,
 )
 from api.store.errors import ConflictError, LegalHoldError, NotFoundError
@@ -26,7 +27,8 @@ from api.store.screenings import screenings
 
 PATIENT_TABLES = (
     AcknowledgementRow, AnsweredRow, AttemptRow, DeliveryRow, DraftRow, EnteredInErrorRow,
-    LegalHoldRow, LinkRow, NotificationRow, PatientMoveRow, ReportRow, ScreeningRow,
+    LegalHoldRow, LinkRow, NotificationRow, PatientMoveRow, ReportRow, ResponseDraftRow,
+    ScreeningRow,
 )  # fmt: skip
 PERSON = PatientSelector("MRN-0042", None)
 
@@ -51,7 +53,7 @@ def test_a_person_is_erased_everywhere_and_no_one_else(store):
     assert do(
         store, owner, data_subject_rights.erase_patient, PERSON
     ) == data_subject_rights.ErasureCounts(
-        screenings=2, reports=1, acknowledgements=1, deliveries=1, links=1
+        screenings=2, reports=1, acknowledgements=1, deliveries=1, links=1, response_drafts=1
     )
     assert rows(store, owner) == [both - item for both, item in zip(beside, one, strict=True)]
     assert rows(store, other) == one

@@ -1,0 +1,47 @@
+"""What is known of a patient from their screenings, and the first of these.
+
+The id of the first screening names the patient where a number must not stand.
+"""
+
+from typing import NamedTuple
+
+from sqlmodel import col
+
+from api.store.database.tables import ScreeningRow
+from api.store.patients.patient_lookup import PatientSelector, build_patient_filter
+from api.store.screenings import screenings
+from api.store.transaction import Transaction
+from schemas.patients.patient import KnownPatient
+from schemas.patients.screening import Screening
+
+
+class PatientRecord(NamedTuple):
+    """A patient as the latest screening names them, with the first and the latest screening."""
+
+    patient: KnownPatient
+    first: Screening
+    latest: Screening
+
+
+def list_patient_records(work: Transaction, patient: PatientSelector) -> list[PatientRecord]:
+    """Return a record for each system in which the reference is a patient's, oldest first."""
+    query = work.select(ScreeningRow).where(*build_patient_filter(work, ScreeningRow, patient))
+    rows = work.list_rows(query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id)))
+    ids_by_system: dict[str | None, list[str]] = {}
+    for row in rows:
+        system = screenings.decrypt_patient(work, row).system
+        ids_by_system.setdefault(system, []).append(row.id)
+    return [_build_record(work, ids) for ids in ids_by_system.values()]
+
+
+def find_record_of_screening(work: Transaction, screening_id: str) -> PatientRecord:
+    """Return the record of the patient of a screening. Raises NotFoundError."""
+    patient = screenings.find_screening(work, screening_id).patient
+    selector = PatientSelector(patient.reference, patient.system, patient.system is None)
+    (record,) = list_patient_records(work, selector)
+    return record
+
+
+def _build_record(work: Transaction, ids: list[str]) -> PatientRecord:
+    first, latest = (screenings.find_screening(work, ids[place]) for place in (0, -1))
+    return PatientRecord(latest.patient, first, latest)

@@ -1,0 +1,44 @@
+"""Models of FHIR responses in progress, which are not scored."""
+
+from datetime import datetime
+
+from pydantic import Field
+
+from schemas.base import ExactDecimal, FrozenModel, Many
+from schemas.patients.patient import KnownPatient
+
+
+class AttainableRange(FrozenModel):
+    """The least and the most that a total can still become, and the bands of both."""
+
+    total: str
+    least: ExactDecimal
+    most: ExactDecimal
+    least_band: str | None = None
+    most_band: str | None = None
+
+
+class DraftContent(FrozenModel):
+    """What is kept of a response in progress."""
+
+    received: str = Field(description="The QuestionnaireResponse as it was received, as JSON.")
+    canonical: str = Field(description="The questionnaire, with its version.")
+    instrument: str
+    ranges: Many[AttainableRange] = Field(
+        default=(),
+        description="What the totals can still become; empty where the answers so far withhold "
+        "the score.",
+    )
+    tier: str = Field(default="none", description="The tier of the answers so far.")
+    confidential: bool = False
+    moved: bool = Field(default=False, description="Whether the patient was merged since.")
+
+
+class ResponseDraft(DraftContent):
+    """A FHIR response in progress. `number` counts its changes."""
+
+    id: str
+    created_at: datetime
+    changed_at: datetime
+    number: int
+    patient: KnownPatient

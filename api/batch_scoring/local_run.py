@@ -21,6 +21,7 @@ from api.batch_scoring.checkpoints import (
     read_files,
 )
 from api.batch_scoring.chunk_scorer import build_empty_results, score_frame
+from api.batch_scoring.cohort.visits import encode_visits
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.counts.row_keys import encode_row_keys
 from api.batch_scoring.counts.run_summary import summarise_part, summarise_run
@@ -50,7 +51,8 @@ from scoring.columns import ColumnRules
 class BatchRun(NamedTuple):
     """The options of a run: a file, a pattern or `-` as input, a file or `-` as output.
 
-    `partition_columns` are those that the folders of its input name.
+    `partition_columns` are those that the folders of its input name; `language` is that of the
+    cohort.
     """
 
     source: str
@@ -63,6 +65,7 @@ class BatchRun(NamedTuple):
     read_options: ReadOptions = ReadOptions()
     resume: bool = False
     partition_columns: tuple[str, ...] = ()
+    language: str = "en"
 
     @property
     def keep(self) -> tuple[str, ...]:
@@ -106,7 +109,7 @@ def run_batch(
     if batch.output == STANDARD_STREAM:
         stream = _StandardOutput()
         summaries = _score_parts(batch, inputs, output, stream, on_progress)
-        return summarise_run(batch.rules, summaries, stream)
+        return summarise_run(batch.rules, summaries, stream, batch.language)
     parts = Checkpoints(
         Path(batch.output), ".arrow" if output.format in MERGED_FORMATS else ".part"
     )
@@ -121,7 +124,7 @@ def run_batch(
     except UnusableInputError:
         parts.delete()
         raise
-    summary = summarise_run(batch.rules, summaries, parts)
+    summary = summarise_run(batch.rules, summaries, parts, batch.language)
     merge_parts(output, parts, Path(batch.output), batch.rules.loaded)
     parts.delete()
     return summary
@@ -220,7 +223,8 @@ def _score_piece(
     def finish() -> FinishedPart:
         row_keys = encode_row_keys(rows.frame, chunk.results)
         results = chunk.results if file.label is None else _add_source(chunk.results, file, rows)
-        return FinishedPart(encode_part(results, output, first=is_first), summary, row_keys)
+        visits = encode_visits(chunk, loaded)
+        return FinishedPart(encode_part(results, output, first=is_first), summary, row_keys, visits)
 
     return summary, finish
 
@@ -251,7 +255,7 @@ class _StandardOutput:
     """Writes the parts to standard output at once; none can be resumed."""
 
     def __init__(self) -> None:
-        self._row_keys: dict[int, bytes] = {}
+        self._parts: dict[int, FinishedPart] = {}
 
     def read_summary(self, _: int) -> None:
         return None
@@ -259,10 +263,13 @@ class _StandardOutput:
     def write_part(self, number: int, part: FinishedPart) -> None:
         sys.stdout.buffer.write(part.content)
         sys.stdout.buffer.flush()
-        self._row_keys[number] = part.row_keys
+        self._parts[number] = part._replace(content=b"")
 
     def read_row_keys(self, number: int) -> bytes:
-        return self._row_keys[number]
+        return self._parts[number].row_keys
+
+    def read_visits(self, number: int) -> bytes:
+        return self._parts[number].visits
 
 
 class _ProgressMeter:

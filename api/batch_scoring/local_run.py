@@ -6,6 +6,7 @@ The output appears only when the whole run has succeeded.
 import sys
 import zlib
 from collections.abc import Callable, Generator
+from datetime import date
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +46,7 @@ from api.batch_scoring.read_ahead import read_ahead, write_behind
 from api.batch_scoring.readers.base import ParsedRows
 from api.batch_scoring.readers.partitions import add_partitions, list_partition_columns
 from schemas.batches.batch import SOURCE_FILE_COLUMN, SOURCE_LINE_COLUMN, BatchSummary
+from schemas.patients.patient import find_latest_day
 from scoring.columns import ColumnRules
 
 
@@ -52,7 +54,7 @@ class BatchRun(NamedTuple):
     """The options of a run: a file, a pattern or `-` as input, a file or `-` as output.
 
     `partition_columns` are those that the folders of its input name; `language` is that of the
-    cohort.
+    cohort. A date after `today` is implausible; None means today.
     """
 
     source: str
@@ -66,6 +68,7 @@ class BatchRun(NamedTuple):
     resume: bool = False
     partition_columns: tuple[str, ...] = ()
     language: str = "en"
+    today: date | None = None
 
     @property
     def keep(self) -> tuple[str, ...]:
@@ -217,7 +220,8 @@ def _score_piece(
         faults=rows.faults,
         lines=rows.lines,
     )
-    summary = summarise_part(chunk, rows, loaded, earlier, file.label, keep)
+    today = batch.today or find_latest_day()
+    summary = summarise_part(chunk, rows, loaded, earlier, file.label, keep, today)
     summary = summary.model_copy(update={"input_digest": piece.input_digest})
 
     def finish() -> FinishedPart:

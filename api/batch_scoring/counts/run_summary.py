@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from itertools import accumulate
 from typing import Any, Protocol
@@ -47,6 +48,7 @@ def summarise_part(  # noqa: PLR0913, PLR0917 - what is known of a part
     earlier: list[PartSummary],
     label: str | None,
     keep: Sequence[str],
+    today: date,
 ) -> PartSummary:
     """Return the counts of a part; `label` is the name of its file if there are several."""
     place = RowPlace(sum(part.rows for part in earlier), label)
@@ -63,7 +65,7 @@ def summarise_part(  # noqa: PLR0913, PLR0917 - what is known of a part
         ),
         problems_total=chunk.faults.height,
         faults=tuple(group_faults(chunk, place)),
-        notices=tuple(list_notices(chunk, loaded, place)),
+        notices=tuple(list_notices(chunk, loaded, place, today)),
         blank_lines=rows.blank_lines,
         left_out=rows.left_out,
         notes=rows.notes,

@@ -1,10 +1,8 @@
 """Profiles a file under its mapping: what each column becomes, and which rows stand out."""
 
-import csv
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -21,7 +19,6 @@ from api.batch_scoring.input_files import (
 from api.batch_scoring.mapping.mapped_names import MappedNames
 from api.batch_scoring.mapping.mapped_rows import RowMapper
 from api.batch_scoring.mapping.mapping_file import ImportMapping
-from api.batch_scoring.mapping.suggestions import DictionaryField, parse_dictionary
 from api.batch_scoring.readers.base import ParsedRows
 from api.batch_scoring.readers.csv import CsvOptions
 from schemas.batches.batch import RowNotice
@@ -86,18 +83,6 @@ def read_header(
     for _, piece in read_pieces(files[:1], loaded, _AnyNames(loaded), options):
         return piece.parse_rows().frame.columns
     raise UnusableInputError(f"{file}: there is no row below the header")
-
-
-def read_dictionary(file: Path) -> dict[str, DictionaryField]:
-    """Return the fields of a REDCap data dictionary. Raises UnusableInputError and OSError."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            fields = parse_dictionary([*csv.DictReader(stream)])
-    except UnicodeDecodeError:
-        raise UnusableInputError(f"{file}: the data dictionary must be UTF-8") from None
-    if "" in fields or not fields:
-        raise UnusableInputError(f"{file}: is no REDCap data dictionary (CSV)")
-    return fields
 
 
 def profile_file(

@@ -123,3 +123,20 @@ def test_a_check_says_what_is_refused_repeated_left_out_or_never_asked(tmp_path)
     assert any(line.startswith("1 rows have a row_id that occurred before") for line in lines)
     assert any("that no column answers: " in line and "rf_spine" in line for line in lines)
     assert "SECRET" not in outcome.stdout
+
+
+def test_a_labelled_export_of_redcap_is_matched_by_the_dictionary_of_its_project(tmp_path):
+    source = EXPORTS / "redcap_labels.csv"
+    mapping = suggest(tmp_path, source, "--dictionary", EXPORTS / "redcap_dictionary.csv")
+    table = tomllib.loads(mapping.read_text(encoding="utf-8"))
+    by_hand = tomllib.loads(list_sample_mappings()["redcap_labels"].read_text(encoding="utf-8"))
+    assert (table["patient"], table["row"]) == (by_hand["patient"], by_hand["row"])
+    found = {question.pop("id"): question for question in table["question"]}
+    expected = {question.pop("id"): question for question in by_hand["question"]}
+    assert {*found} == {*expected} - {"rf_general"}
+    assert found["pain_sites"] == expected["pain_sites"]
+    assert found["peg_pain"] == expected["peg_pain"]
+    text = mapping.read_text(encoding="utf-8")
+    assert '# no option was found for "A spot", "A large area":' in text
+    assert '# no option was found for "Don\'t know":' in text
+    assert '# id = "rf_general"' in text

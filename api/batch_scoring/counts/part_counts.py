@@ -6,7 +6,13 @@ from typing import Any, NamedTuple
 import polars as pl
 
 from api.batch_scoring.chunk_scorer import ScoredChunk
-from schemas.batches.batch import MAX_NOTICE_ROWS, ROW_ID, TIER_COLUMN, FaultGroup, RowNotice
+from schemas.batches.batch import (
+    MAX_NOTICE_ROWS,
+    PASSTHROUGH_COLUMNS,
+    TIER_COLUMN,
+    FaultGroup,
+    RowNotice,
+)
 from scoring.columns.reading.plausibility import list_implausible_dates, list_implausible_rows
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -153,7 +159,10 @@ def _count_missing_words(
 
 
 def _list_totals(rows: pl.DataFrame) -> pl.Series:
-    if ROW_ID not in rows.columns:
-        return pl.Series([], dtype=pl.UInt32)
-    names = rows[ROW_ID].cast(pl.String).str.strip_chars(" :\t").str.to_lowercase()
-    return names.is_in(_TOTALS).fill_null(value=False).arg_true()
+    """Return the rows whose `row_id` or patient is a word for a total."""
+    is_total = pl.Series([False] * rows.height, dtype=pl.Boolean)
+    for name in PASSTHROUGH_COLUMNS:
+        if name in rows.columns:
+            words = rows[name].cast(pl.String).str.strip_chars(" :\t").str.to_lowercase()
+            is_total |= words.is_in(_TOTALS).fill_null(value=False)
+    return is_total.arg_true()

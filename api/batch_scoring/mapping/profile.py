@@ -1,13 +1,12 @@
 """Profiles a file under its mapping: what each column becomes, and which rows stand out."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
 import polars as pl
 
-from api.batch_scoring.column_names import ColumnNames, HeaderMatch
 from api.batch_scoring.counts.row_keys import encode_row_keys, find_repeated_rows
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.input_files import (
@@ -80,7 +79,9 @@ def read_header(
     """Return the names of the columns of a file. Raises UnusableInputError."""
     options = ReadOptions(CsvOptions(header_line=header_line), sheet)
     files = find_input_files(file, None)
-    for _, piece in read_pieces(files[:1], loaded, _AnyNames(loaded), options):
+    no_questions = ImportMapping.model_construct(question=())
+    names = MappedNames(loaded, no_questions, ignore_unknown=True, reads_ignored=True)
+    for _, piece in read_pieces(files[:1], loaded, names, options):
         return piece.parse_rows().frame.columns
     raise UnusableInputError(f"{file}: there is no row below the header")
 
@@ -151,16 +152,3 @@ class _Counts:
             name, use, self._filled[name], refused_cells, self._answered[question],
             dict(options.most_common()),
         )  # fmt: skip
-
-
-class _AnyNames(ColumnNames):
-    """Accepts every column, to see the header of a file."""
-
-    def __init__(self, loaded: LoadedRulebook) -> None:
-        super().__init__(loaded)
-        self.questions = {}
-
-    def match_header(self, header: Sequence[str]) -> HeaderMatch:
-        """Return all columns that have a name of their own."""
-        columns = {name: place for place, name in reversed([*enumerate(header)]) if name}
-        return HeaderMatch(dict(sorted((place, name) for name, place in columns.items())), ())

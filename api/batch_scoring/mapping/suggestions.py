@@ -21,12 +21,14 @@ _CHECKBOX = re.compile(
 )
 _IDENTIFIERS = {
     "patient": ("patient", "patientreference", "patientid", "mrn", "recordid", "participantid",
-                "yournumber", "id"),
+                "yournumber", "patientennummer", "patientennr", "ihrenummer", "sunúmero",
+                "númerodepaciente", "id"),
     "row": ("rowid", "responseid", "submissionid", "recordid", "redcapeventname",
             "redcaprepeatinstrument", "redcaprepeatinstance", "eventname", "repeatinstrument",
             "repeatinstance"),
     "answered_on": ("timestamp", "submitdate", "recordeddate", "submissiondate", "visitdate",
-                    "date"),
+                    "date", "zeitstempel", "besuchsdatum", "datum", "marcatemporal",
+                    "fechadelavisita", "fecha"),
 }  # fmt: skip
 
 
@@ -58,7 +60,7 @@ class MappingSuggester:
             names = self._names.setdefault(question.id, set())
             names |= {_simplify(name) for name in (question.id, question.label, question.text)}
 
-    def suggest(self, header: Sequence[str], source: str) -> str:
+    def suggest(self, header: Sequence[str], source: str, header_line: int = 1) -> str:
         """Return a mapping file: sure matches, doubtful ones as comments, and what is left."""
         groups = _group_columns(header)
         identifiers = _find_identifiers(header)
@@ -71,7 +73,10 @@ class MappingSuggester:
         best: dict[str, Match] = {}
         for match in sorted(matches, key=lambda it: it.confidence):
             best[match.question.id] = match
-        return "\n".join(self._write(header, source, identifiers, [*best.values()])) + "\n"
+        lines = [*self._write(header, source, identifiers, [*best.values()])]
+        if header_line > 1:
+            lines.insert(3, f"header_line = {header_line}")
+        return "\n".join(lines) + "\n"
 
     def _match(self, field: str, columns: list[str]) -> Match | None:
         entry = self._dictionary.get(field)

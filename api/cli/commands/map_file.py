@@ -41,7 +41,7 @@ def suggest_mapping(
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename} cannot be read: {error.strerror}")
-    typer.echo(MappingSuggester(loaded, fields).suggest(header, "file"), nl=False)
+    typer.echo(MappingSuggester(loaded, fields).suggest(header, "file", header_line), nl=False)
 
 
 @map_commands.command("check")

@@ -29,7 +29,7 @@ figure{margin:0}svg{max-width:100%;height:auto;overflow:visible}
 """
 
 
-class Bar(NamedTuple):
+class ChartBar(NamedTuple):
     """One bar of a chart: its label, its length from 0 to 1, and its value in words."""
 
     label: str
@@ -91,9 +91,9 @@ def _write_change(change: ScoreChange, texts: CohortTexts) -> Iterator[str]:
     yield f"<p>{texts.say('median_change', points=texts.format_score(change.median_change))}</p>"
     title = texts.say("scores", score=change.label, maximum=change.maximum)
     scores = [
-        Bar(texts.say("visit_withheld", number=visit.visit), 0, "")
+        ChartBar(texts.say("visit_withheld", number=visit.visit), 0, "")
         if visit.median is None
-        else Bar(
+        else ChartBar(
             texts.say("visit", number=visit.visit, people=visit.people),
             visit.median / change.maximum,
             texts.format_score(visit.median),
@@ -102,15 +102,15 @@ def _write_change(change: ScoreChange, texts: CohortTexts) -> Iterator[str]:
     ]
     yield f"<h3>{escape(title)}</h3>"
     words = _describe(title, change.people, scores, texts, "chart_of_people")
-    yield from _write_chart("scores", words, scores, shown=len(scores))
+    yield from _write_chart("scores", words, scores, most=len(scores))
     if change.visits_left_out:
         yield _write_note(texts.say("more", count=change.visits_left_out))
 
 
-def _list_bars(counts: Sequence[CohortCount], texts: CohortTexts) -> list[Bar]:
+def _list_bars(counts: Sequence[CohortCount], texts: CohortTexts) -> list[ChartBar]:
     most = max((count.rows or 0 for count in counts), default=0) or 1
     return [
-        Bar(
+        ChartBar(
             count.label,
             (count.rows or 0) / most,
             texts.say("withheld") if count.rows is None else texts.format_count(count.rows),
@@ -120,7 +120,7 @@ def _list_bars(counts: Sequence[CohortCount], texts: CohortTexts) -> list[Bar]:
 
 
 def _describe(
-    title: str, rows: int, bars: Sequence[Bar], texts: CohortTexts, phrase: str = "chart"
+    title: str, rows: int, bars: Sequence[ChartBar], texts: CohortTexts, phrase: str = "chart"
 ) -> str:
     """Return a chart in words."""
     values = [f"{bar.label}: {bar.value}" if bar.value else bar.label for bar in bars]
@@ -128,20 +128,20 @@ def _describe(
 
 
 def _write_chart(
-    chart_id: str, words: str, bars: Sequence[Bar], shown: int = _SHOWN_BARS
+    chart_id: str, words: str, bars: Sequence[ChartBar], most: int = _SHOWN_BARS
 ) -> Iterator[str]:
-    name, height = f"chart-{chart_id}", len(bars[:shown]) * _ITEM_HEIGHT + 4
+    name, height = f"chart-{chart_id}", len(bars[:most]) * _ITEM_HEIGHT + 4
     yield (
         f'<figure><svg role="img" aria-labelledby="{name}" width="{_CHART_WIDTH}" '
         f'height="{height}" viewBox="0 0 {_CHART_WIDTH} {height}" '
         f'xmlns="http://www.w3.org/2000/svg"><title id="{name}">{escape(words)}</title>'
     )
-    for place, bar in enumerate(bars[:shown]):
+    for place, bar in enumerate(bars[:most]):
         yield from _write_bar(bar, place * _ITEM_HEIGHT)
     yield "</svg></figure>"
 
 
-def _write_bar(bar: Bar, top: int) -> Iterator[str]:
+def _write_bar(bar: ChartBar, top: int) -> Iterator[str]:
     width = round(bar.share * _BAR_WIDTH)
     label = bar.label if len(bar.label) <= 48 else f"{bar.label[:47]}\u2026"
     yield f'<text x="0" y="{top + 13}" font-size="13"><title>{escape(bar.label)}</title>'

@@ -36,11 +36,11 @@ def withhold_nested_counts(counts: Sequence[int]) -> list[int | None]:
 
     A size is withheld too if it differs by less than five from the last one that is shown.
     """
-    shown: list[int | None] = []
+    open_counts: list[int | None] = []
     last = None
     for count in counts:
         is_small = 0 < count < SMALLEST_COUNT
         is_near = last is not None and 0 < last - count < SMALLEST_COUNT
-        shown.append(None if is_small or is_near else count)
-        last = last if shown[-1] is None else count
-    return shown
+        open_counts.append(None if is_small or is_near else count)
+        last = last if open_counts[-1] is None else count
+    return open_counts

@@ -78,8 +78,8 @@ def collect_visits(parts: Sequence[Callable[[], bytes]]) -> Visits:
     hashes = [frame[PERSON] for frame in _read_parts(parts)]
     if not hashes:
         return Visits(0, pl.DataFrame())
-    everyone = pl.concat(hashes)
-    returning = everyone.filter(everyone.is_duplicated()).unique()
+    people = pl.concat(hashes)
+    returning = people.filter(people.is_duplicated()).unique()
     frames = [
         frame.filter(pl.col(PERSON).is_in(returning.implode())) for frame in _read_parts(parts)
     ]
@@ -92,7 +92,7 @@ def collect_visits(parts: Sequence[Callable[[], bytes]]) -> Visits:
         .with_columns(pl.when(~pl.col("by_file")).then(pl.col(DAY)).alias("order"))
         .sort(PERSON, "order", "place")
     )
-    return Visits(everyone.n_unique(), visits.filter(pl.len().over(PERSON) > 1))
+    return Visits(people.n_unique(), visits.filter(pl.len().over(PERSON) > 1))
 
 
 def _read_parts(parts: Sequence[Callable[[], bytes]]) -> list[pl.DataFrame]:

@@ -79,7 +79,7 @@ def read_header(
     """Return the names of the columns of a file. Raises UnusableInputError."""
     options = ReadOptions(CsvOptions(header_line=header_line), sheet)
     files = find_input_files(file, None)
-    no_questions = ImportMapping.model_construct(question=())
+    no_questions = ImportMapping.model_construct(source="", rulebook=loaded.name, question=())
     names = MappedNames(loaded, no_questions, ignore_unknown=True, reads_ignored=True)
     for _, piece in read_pieces(files[:1], loaded, names, options):
         return piece.parse_rows().frame.columns

@@ -131,11 +131,11 @@ def test_a_labelled_export_of_redcap_is_matched_by_the_dictionary_of_its_project
     table = tomllib.loads(mapping.read_text(encoding="utf-8"))
     by_hand = tomllib.loads(list_sample_mappings()["redcap_labels"].read_text(encoding="utf-8"))
     assert (table["patient"], table["row"]) == (by_hand["patient"], by_hand["row"])
-    found = {question.pop("id"): question for question in table["question"]}
+    suggested = {question.pop("id"): question for question in table["question"]}
     expected = {question.pop("id"): question for question in by_hand["question"]}
-    assert {*found} == {*expected} - {"rf_general"}
-    assert found["pain_sites"] == expected["pain_sites"]
-    assert found["peg_pain"] == expected["peg_pain"]
+    assert {*suggested} == {*expected} - {"rf_general"}
+    assert suggested["pain_sites"] == expected["pain_sites"]
+    assert suggested["peg_pain"] == expected["peg_pain"]
     text = mapping.read_text(encoding="utf-8")
     assert '# no option was found for "A spot", "A large area":' in text
     assert '# no option was found for "Don\'t know":' in text

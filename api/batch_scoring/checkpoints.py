@@ -41,11 +41,12 @@ class PartSummary(FrozenModel):
 
 
 class FinishedPart(NamedTuple):
-    """The encoded results of one part, its summary, and the keys of its rows."""
+    """The encoded results of one part, its summary, the keys of its rows, and visits of people."""
 
     content: bytes
     summary: PartSummary
     row_keys: bytes = b""
+    visits: bytes = b""
 
 
 class Checkpoints:
@@ -69,20 +70,24 @@ class Checkpoints:
 
     def read_summary(self, number: int) -> PartSummary | None:
         """Return the summary of part `number`; None if the part is not finished."""
-        file = self._summary_file(number)
+        file = self._find_file(number, "json")
         return PartSummary.model_validate_json(file.read_bytes()) if file.exists() else None
 
     def write_part(self, number: int, part: FinishedPart) -> None:
         """Write a part, then its summary."""
         write_atomically(self.folder / f"{number:06d}{self._suffix}", part.content)
-        if part.row_keys:
-            write_atomically(self._keys_file(number), part.row_keys)
-        write_atomically(self._summary_file(number), part.summary.model_dump_json().encode())
+        for kind, content in (("keys", part.row_keys), ("visits", part.visits)):
+            if content:
+                write_atomically(self._find_file(number, kind), content)
+        write_atomically(self._find_file(number, "json"), part.summary.model_dump_json().encode())
 
     def read_row_keys(self, number: int) -> bytes:
         """Return the keys of the rows of a finished part."""
-        file = self._keys_file(number)
-        return file.read_bytes() if file.exists() else b""
+        return self._read_file(number, "keys")
+
+    def read_visits(self, number: int) -> bytes:
+        """Return the visits of people in a finished part."""
+        return self._read_file(number, "visits")
 
     def list_files(self) -> list[Path]:
         """Return the files of all parts, in order."""
@@ -92,11 +97,12 @@ class Checkpoints:
         """Delete all parts and their summaries."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _keys_file(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.keys"
+    def _read_file(self, number: int, kind: str) -> bytes:
+        file = self._find_file(number, kind)
+        return file.read_bytes() if file.exists() else b""
 
-    def _summary_file(self, number: int) -> Path:
-        return self.folder / f"{number:06d}.json"
+    def _find_file(self, number: int, kind: str) -> Path:
+        return self.folder / f"{number:06d}.{kind}"
 
 
 def write_atomically(file: Path, content: bytes) -> None:

@@ -6,6 +6,7 @@ The output appears only when the whole run has succeeded.
 import sys
 import zlib
 from collections.abc import Callable, Generator
+from datetime import date
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,6 +22,7 @@ from api.batch_scoring.checkpoints import (
     read_files,
 )
 from api.batch_scoring.chunk_scorer import build_empty_results, score_frame
+from api.batch_scoring.cohort.visits import encode_visits
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.counts.row_keys import encode_row_keys
 from api.batch_scoring.counts.run_summary import summarise_part, summarise_run
@@ -44,13 +46,15 @@ from api.batch_scoring.read_ahead import read_ahead, write_behind
 from api.batch_scoring.readers.base import ParsedRows
 from api.batch_scoring.readers.partitions import add_partitions, list_partition_columns
 from schemas.batches.batch import SOURCE_FILE_COLUMN, SOURCE_LINE_COLUMN, BatchSummary
+from schemas.patients.patient import find_latest_day
 from scoring.columns import ColumnRules
 
 
 class BatchRun(NamedTuple):
     """The options of a run: a file, a pattern or `-` as input, a file or `-` as output.
 
-    `partition_columns` are those that the folders of its input name.
+    `partition_columns` are those that the folders of its input name; `language` is that of the
+    cohort. A date after `today` is implausible; None means today.
     """
 
     source: str
@@ -63,6 +67,8 @@ class BatchRun(NamedTuple):
     read_options: ReadOptions = ReadOptions()
     resume: bool = False
     partition_columns: tuple[str, ...] = ()
+    language: str = "en"
+    today: date | None = None
 
     @property
     def keep(self) -> tuple[str, ...]:
@@ -106,7 +112,7 @@ def run_batch(
     if batch.output == STANDARD_STREAM:
         stream = _StandardOutput()
         summaries = _score_parts(batch, inputs, output, stream, on_progress)
-        return summarise_run(batch.rules, summaries, stream)
+        return summarise_run(batch.rules, summaries, stream, batch.language)
     parts = Checkpoints(
         Path(batch.output), ".arrow" if output.format in MERGED_FORMATS else ".part"
     )
@@ -121,7 +127,7 @@ def run_batch(
     except UnusableInputError:
         parts.delete()
         raise
-    summary = summarise_run(batch.rules, summaries, parts)
+    summary = summarise_run(batch.rules, summaries, parts, batch.language)
     merge_parts(output, parts, Path(batch.output), batch.rules.loaded)
     parts.delete()
     return summary
@@ -214,13 +220,15 @@ def _score_piece(
         faults=rows.faults,
         lines=rows.lines,
     )
-    summary = summarise_part(chunk, rows, loaded, earlier, file.label, keep)
+    today = batch.today or find_latest_day()
+    summary = summarise_part(chunk, rows, loaded, earlier, file.label, keep, today)
     summary = summary.model_copy(update={"input_digest": piece.input_digest})
 
     def finish() -> FinishedPart:
         row_keys = encode_row_keys(rows.frame, chunk.results)
         results = chunk.results if file.label is None else _add_source(chunk.results, file, rows)
-        return FinishedPart(encode_part(results, output, first=is_first), summary, row_keys)
+        visits = encode_visits(chunk, loaded)
+        return FinishedPart(encode_part(results, output, first=is_first), summary, row_keys, visits)
 
     return summary, finish
 
@@ -251,7 +259,7 @@ class _StandardOutput:
     """Writes the parts to standard output at once; none can be resumed."""
 
     def __init__(self) -> None:
-        self._row_keys: dict[int, bytes] = {}
+        self._parts: dict[int, FinishedPart] = {}
 
     def read_summary(self, _: int) -> None:
         return None
@@ -259,10 +267,13 @@ class _StandardOutput:
     def write_part(self, number: int, part: FinishedPart) -> None:
         sys.stdout.buffer.write(part.content)
         sys.stdout.buffer.flush()
-        self._row_keys[number] = part.row_keys
+        self._parts[number] = part._replace(content=b"")
 
     def read_row_keys(self, number: int) -> bytes:
-        return self._row_keys[number]
+        return self._parts[number].row_keys
+
+    def read_visits(self, number: int) -> bytes:
+        return self._parts[number].visits
 
 
 class _ProgressMeter:

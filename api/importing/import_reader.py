@@ -31,6 +31,7 @@ from schemas.batches.batch import (
     RowNotice,
     RowProblem,
 )
+from schemas.patients.patient import find_latest_day
 from scoring.columns import compile_column_rules
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -130,7 +131,8 @@ class ImportReader:
             self._filled[name] += _count_filled(cells[name])
         rows = source_rows if self._mapper is None else self._mapper.map_rows(source_rows)
         chunk = score_frame(rows.frame, self._rules, faults=rows.faults, lines=rows.lines)
-        self._notices += list_notices(chunk, self._loaded, RowPlace(self._rows, file.label))
+        place = RowPlace(self._rows, file.label)
+        self._notices += list_notices(chunk, self._loaded, place, find_latest_day())
         yield from self._build_rows(file, cells, rows, chunk)
         self._rows += cells.height
 

@@ -22,6 +22,7 @@ from schemas.batches.batch import (
     TIER_COLUMN,
 )
 from schemas.batches.batch_job import BatchProblem
+from schemas.patients.patient import find_latest_day
 from scoring.catalogue import Catalogue
 from scoring.columns import ColumnRules
 from scoring.compiled_rulebook import LoadedRulebook
@@ -141,7 +142,7 @@ def _build_outcome(
     task: ClaimedChunk, chunk: ScoredChunk, rules: ColumnRules, state: str
 ) -> ChunkOutcome:
     place, options = RowPlace(task.rows_before), ScoringOptions.read(task.batch.options)
-    notices = list_notices(chunk, rules.loaded, place)
+    notices = list_notices(chunk, rules.loaded, place, find_latest_day())
     note = {
         "by_status": chunk.count_values(STATUS_COLUMN),
         "by_band": chunk.count_values(BAND_COLUMN),

@@ -104,13 +104,19 @@ class FaultGroup(FrozenModel):
 
 
 NoticeCode = Literal[
-    "repeated_row_id", "conflicting_row_id", "looks_like_a_total", "implausible", "no_answers"
+    "repeated_row_id",
+    "conflicting_row_id",
+    "looks_like_a_total",
+    "implausible",
+    "implausible_date",
+    "no_answers",
 ]
 _NOTICES: dict[NoticeCode, str] = {
     "repeated_row_id": "have a row_id that occurred before, with the same content",
     "conflicting_row_id": "have a row_id that occurred before, with other content",
     "looks_like_a_total": "look like a total, not like a patient",
     "implausible": "have pain for longer than the age allows, or for 999 months",
+    "implausible_date": "have an answered_on after today, or before 1900",
     "no_answers": "answer no question",
 }
 MAX_NOTICE_ROWS = 20

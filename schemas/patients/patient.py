@@ -31,12 +31,17 @@ EARLIEST_DAY = date(1900, 1, 1)
 _EARLIEST_TIME_ZONE = timezone(timedelta(hours=14))
 
 
+def find_latest_day() -> date:
+    """Return today's date where it is latest on Earth."""
+    return datetime.now(_EARLIEST_TIME_ZONE).date()
+
+
 def find_day_fault(day: date) -> str | None:
     """Return why a day cannot be in the past, or None if it can.
 
     Depends on today's date, so it applies to new input and not to stored dates.
     """
-    if EARLIEST_DAY <= day <= datetime.now(_EARLIEST_TIME_ZONE).date():
+    if EARLIEST_DAY <= day <= find_latest_day():
         return None
     return f"must be from {EARLIEST_DAY} to today"
 

@@ -1,12 +1,19 @@
 """Counts the faults of a scored part, and the rows that someone should look at."""
 
+from datetime import date
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from api.batch_scoring.chunk_scorer import ScoredChunk
-from schemas.batches.batch import MAX_NOTICE_ROWS, ROW_ID, TIER_COLUMN, FaultGroup, RowNotice
-from scoring.columns.reading.plausibility import list_implausible_rows
+from schemas.batches.batch import (
+    MAX_NOTICE_ROWS,
+    PASSTHROUGH_COLUMNS,
+    TIER_COLUMN,
+    FaultGroup,
+    RowNotice,
+)
+from scoring.columns.reading.plausibility import list_implausible_dates, list_implausible_rows
 from scoring.compiled_rulebook import LoadedRulebook
 
 MISSING_WORDS = frozenset(
@@ -93,13 +100,16 @@ def merge_faults(groups: list[FaultGroup]) -> tuple[FaultGroup, ...]:
     return tuple(sorted(merged.values(), key=lambda group: -group.rows))
 
 
-def list_notices(chunk: ScoredChunk, loaded: LoadedRulebook, place: RowPlace) -> list[RowNotice]:
+def list_notices(
+    chunk: ScoredChunk, loaded: LoadedRulebook, place: RowPlace, today: date
+) -> list[RowNotice]:
     """Return the rows that look like a total, are implausible, or answer nothing."""
     questions = [name for name in chunk.intakes.columns if name in loaded.questions]
     is_empty = pl.all_horizontal(pl.col(questions).is_null()) & pl.col("problems").is_null()
     rows_by_code: dict[Any, pl.Series] = {
         "looks_like_a_total": _list_totals(chunk.sent_rows),
         "implausible": list_implausible_rows(chunk.intakes, loaded),
+        "implausible_date": list_implausible_dates(chunk.sent_rows, today),
         "no_answers": chunk.intakes.select(is_empty).to_series().arg_true(),
     }
     return [
@@ -149,7 +159,10 @@ def _count_missing_words(
 
 
 def _list_totals(rows: pl.DataFrame) -> pl.Series:
-    if ROW_ID not in rows.columns:
-        return pl.Series([], dtype=pl.UInt32)
-    names = rows[ROW_ID].cast(pl.String).str.strip_chars(" :\t").str.to_lowercase()
-    return names.is_in(_TOTALS).fill_null(value=False).arg_true()
+    """Return the rows whose `row_id` or patient is a word for a total."""
+    is_total = pl.Series([False] * rows.height, dtype=pl.Boolean)
+    for name in PASSTHROUGH_COLUMNS:
+        if name in rows.columns:
+            words = rows[name].cast(pl.String).str.strip_chars(" :\t").str.to_lowercase()
+            is_total |= words.is_in(_TOTALS).fill_null(value=False)
+    return is_total.arg_true()

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import date
 from functools import partial
 from itertools import accumulate
 from typing import Any, Protocol
@@ -9,6 +10,7 @@ from typing import Any, Protocol
 from api.batch_scoring.checkpoints import PartSummary
 from api.batch_scoring.chunk_scorer import ScoredChunk
 from api.batch_scoring.cohort.cohort_counts import build_cohort, count_part
+from api.batch_scoring.cohort.visits import collect_visits
 from api.batch_scoring.counts.part_counts import (
     RowPlace,
     group_faults,
@@ -29,11 +31,14 @@ from scoring.columns import ColumnRules
 from scoring.compiled_rulebook import LoadedRulebook
 
 
-class RowKeyParts(Protocol):
-    """Where the keys of the rows of each part are."""
+class StoredParts(Protocol):
+    """Where the keys of the rows of each part are, and the visits of people."""
 
     def read_row_keys(self, number: int) -> bytes:
         """Return the keys of a part."""
+
+    def read_visits(self, number: int) -> bytes:
+        """Return the visits of a part."""
 
 
 def summarise_part(  # noqa: PLR0913, PLR0917 - what is known of a part
@@ -43,6 +48,7 @@ def summarise_part(  # noqa: PLR0913, PLR0917 - what is known of a part
     earlier: list[PartSummary],
     label: str | None,
     keep: Sequence[str],
+    today: date,
 ) -> PartSummary:
     """Return the counts of a part; `label` is the name of its file if there are several."""
     place = RowPlace(sum(part.rows for part in earlier), label)
@@ -59,7 +65,7 @@ def summarise_part(  # noqa: PLR0913, PLR0917 - what is known of a part
         ),
         problems_total=chunk.faults.height,
         faults=tuple(group_faults(chunk, place)),
-        notices=tuple(list_notices(chunk, loaded, place)),
+        notices=tuple(list_notices(chunk, loaded, place, today)),
         blank_lines=rows.blank_lines,
         left_out=rows.left_out,
         notes=rows.notes,
@@ -68,9 +74,9 @@ def summarise_part(  # noqa: PLR0913, PLR0917 - what is known of a part
 
 
 def summarise_run(
-    rules: ColumnRules, summaries: list[PartSummary], parts: RowKeyParts
+    rules: ColumnRules, summaries: list[PartSummary], parts: StoredParts, language: str = "en"
 ) -> BatchSummary:
-    """Return the counts of all parts."""
+    """Return the counts of all parts, with the cohort in a language."""
 
     def add_counts(name: str) -> dict[str, int]:
         total: Counter[str] = Counter()
@@ -83,6 +89,8 @@ def summarise_run(
 
     rows_before = [0, *accumulate(summary.rows for summary in summaries)]
     keys = [(rows_before[n], partial(parts.read_row_keys, n)) for n in range(len(summaries))]
+    visits = collect_visits([partial(parts.read_visits, n) for n in range(len(summaries))])
+    counts = (it.cohort for it in summaries if it.cohort)
     return BatchSummary(
         rulebook=rules.loaded.name,
         rulebook_sha256=rules.loaded.sha256,
@@ -98,7 +106,7 @@ def summarise_run(
         blank_lines=sum(summary.blank_lines for summary in summaries),
         columns_left_out=tuple(dict.fromkeys(join("left_out"))),
         notes=(*dict.fromkeys(join("notes")), *_describe_limit(rows_before[-1])),
-        cohort=build_cohort((it.cohort for it in summaries if it.cohort), rules.loaded),
+        cohort=build_cohort(counts, rules.loaded, visits, language),
     )
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from api.batch_scoring.mapping.mapping_file import DateColumn
 from schemas.patients.patient import EARLIEST_DAY, find_day_fault
 
+_SPANISH_HALF_DAY = re.compile(r"\b([ap])\.\s?m\.", re.IGNORECASE)
 _TIME_ZONE = re.compile(r"\s*(?:GMT|UTC|Z)(?:[+-]\d{1,2}(?::?\d{2})?)?$")
 
 
@@ -15,7 +16,7 @@ def parse_day(cell: str, column: DateColumn) -> tuple[str | None, str | None]:
 
     Both are None if the cell is empty or means: unknown.
     """
-    text = _TIME_ZONE.sub("", cell.strip())
+    text = _SPANISH_HALF_DAY.sub(r"\1m", _TIME_ZONE.sub("", cell.strip()))
     if not text:
         return None, None
     for day_format in column.formats:

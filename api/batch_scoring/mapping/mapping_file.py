@@ -35,6 +35,8 @@ class DateColumn(FrozenModel):
     column: SourceColumn
     format: DateFormat | Annotated[Many[DateFormat], Field(min_length=1)] = (
         *("%Y-%m-%d", "%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S"),
+        *("%Y/%m/%d", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %I:%M:%S %p"),
+        *("%d.%m.%Y", "%d.%m.%Y %H:%M", "%d.%m.%Y %H:%M:%S"),
     )
     unknown: Many[date] = ()
 

@@ -1,15 +1,12 @@
 """Profiles a file under its mapping: what each column becomes, and which rows stand out."""
 
-import csv
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
-from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from api.batch_scoring.column_names import ColumnNames, HeaderMatch
 from api.batch_scoring.counts.row_keys import encode_row_keys, find_repeated_rows
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.input_files import (
@@ -21,7 +18,6 @@ from api.batch_scoring.input_files import (
 from api.batch_scoring.mapping.mapped_names import MappedNames
 from api.batch_scoring.mapping.mapped_rows import RowMapper
 from api.batch_scoring.mapping.mapping_file import ImportMapping
-from api.batch_scoring.mapping.suggestions import DictionaryField, parse_dictionary
 from api.batch_scoring.readers.base import ParsedRows
 from api.batch_scoring.readers.csv import CsvOptions
 from schemas.batches.batch import RowNotice
@@ -83,21 +79,11 @@ def read_header(
     """Return the names of the columns of a file. Raises UnusableInputError."""
     options = ReadOptions(CsvOptions(header_line=header_line), sheet)
     files = find_input_files(file, None)
-    for _, piece in read_pieces(files[:1], loaded, _AnyNames(loaded), options):
+    no_questions = ImportMapping.model_construct(source="", rulebook=loaded.name, question=())
+    names = MappedNames(loaded, no_questions, ignore_unknown=True, reads_ignored=True)
+    for _, piece in read_pieces(files[:1], loaded, names, options):
         return piece.parse_rows().frame.columns
     raise UnusableInputError(f"{file}: there is no row below the header")
-
-
-def read_dictionary(file: Path) -> dict[str, DictionaryField]:
-    """Return the fields of a REDCap data dictionary. Raises UnusableInputError and OSError."""
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            fields = parse_dictionary([*csv.DictReader(stream)])
-    except UnicodeDecodeError:
-        raise UnusableInputError(f"{file}: the data dictionary must be UTF-8") from None
-    if "" in fields or not fields:
-        raise UnusableInputError(f"{file}: is no REDCap data dictionary (CSV)")
-    return fields
 
 
 def profile_file(
@@ -166,16 +152,3 @@ class _Counts:
             name, use, self._filled[name], refused_cells, self._answered[question],
             dict(options.most_common()),
         )  # fmt: skip
-
-
-class _AnyNames(ColumnNames):
-    """Accepts every column, to see the header of a file."""
-
-    def __init__(self, loaded: LoadedRulebook) -> None:
-        super().__init__(loaded)
-        self.questions = {}
-
-    def match_header(self, header: Sequence[str]) -> HeaderMatch:
-        """Return all columns that have a name of their own."""
-        columns = {name: place for place, name in reversed([*enumerate(header)]) if name}
-        return HeaderMatch(dict(sorted((place, name) for name, place in columns.items())), ())

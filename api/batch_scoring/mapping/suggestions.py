@@ -9,29 +9,27 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
+from api.batch_scoring.mapping.data_dictionary import DictionaryField
 from schemas.rulebooks.rulebook import Question
 from scoring.columns.reading.cell_words import LANGUAGES, build_cell_words
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook
 
 SURE, POSSIBLE = 0.85, 0.6
-_CHECKBOX = re.compile(r"^(?P<field>.+?)(?:___(?P<code>\w+)|\[(?P<key>[^\]]+)\])$")
+_CHECKBOX = re.compile(
+    r"^(?P<field>.+?)(?:___(?P<code>\w+)|\[(?P<key>[^\]]+)\]| ?\(choice=(?P<label>.+)\))$"
+)
 _IDENTIFIERS = {
     "patient": ("patient", "patientreference", "patientid", "mrn", "recordid", "participantid",
-                "yournumber", "id"),
+                "yournumber", "patientennummer", "patientennr", "ihrenummer", "sunúmero",
+                "númerodepaciente", "id"),
     "row": ("rowid", "responseid", "submissionid", "recordid", "redcapeventname",
-            "redcaprepeatinstrument", "redcaprepeatinstance"),
+            "redcaprepeatinstrument", "redcaprepeatinstance", "eventname", "repeatinstrument",
+            "repeatinstance"),
     "answered_on": ("timestamp", "submitdate", "recordeddate", "submissiondate", "visitdate",
-                    "date"),
+                    "date", "zeitstempel", "besuchsdatum", "datum", "marcatemporal",
+                    "fechadelavisita", "fecha"),
 }  # fmt: skip
-
-
-class DictionaryField(NamedTuple):
-    """A field of a data dictionary: its label, and its choices by code."""
-
-    name: str
-    label: str
-    choices: dict[str, str]
 
 
 class Match(NamedTuple):
@@ -44,26 +42,7 @@ class Match(NamedTuple):
     is_checkboxes: bool
     none_column: str | None = None
     unknown_boxes: tuple[str, ...] = ()
-
-
-def parse_dictionary(lines: Sequence[dict[str, str]]) -> dict[str, DictionaryField]:
-    """Return the fields of a REDCap data dictionary, as its CSV export has them."""
-    fields = {}
-    for line in lines:
-        values = {
-            key.strip().casefold(): (value or "").strip() for key, value in line.items() if key
-        }
-        name = values.get("variable / field name") or values.get("field_name", "")
-        choices = (
-            values.get("choices, calculations, or slider labels")
-            or values.get("select_choices_or_calculations", "")
-        )  # fmt: skip
-        pairs = [part.partition(",") for part in choices.split("|") if "," in part]
-        label = values.get("field label") or values.get("field_label", "")
-        fields[name] = DictionaryField(
-            name, label, {code.strip(): text.strip() for code, _, text in pairs}
-        )
-    return fields
+    unknown_codes: tuple[str, ...] = ()
 
 
 class MappingSuggester:
@@ -81,7 +60,7 @@ class MappingSuggester:
             names = self._names.setdefault(question.id, set())
             names |= {_simplify(name) for name in (question.id, question.label, question.text)}
 
-    def suggest(self, header: Sequence[str], source: str) -> str:
+    def suggest(self, header: Sequence[str], source: str, header_line: int = 1) -> str:
         """Return a mapping file: sure matches, doubtful ones as comments, and what is left."""
         groups = _group_columns(header)
         identifiers = _find_identifiers(header)
@@ -94,11 +73,15 @@ class MappingSuggester:
         best: dict[str, Match] = {}
         for match in sorted(matches, key=lambda it: it.confidence):
             best[match.question.id] = match
-        return "\n".join(self._write(header, source, identifiers, [*best.values()])) + "\n"
+        lines = [*self._write(header, source, identifiers, [*best.values()])]
+        if header_line > 1:
+            lines.insert(3, f"header_line = {header_line}")
+        return "\n".join(lines) + "\n"
 
     def _match(self, field: str, columns: list[str]) -> Match | None:
         entry = self._dictionary.get(field)
-        names = [_simplify(name) for name in (field, entry.label if entry else "") if name]
+        all_names = (field, entry.name, entry.label) if entry else (field,)
+        names = [_simplify(name) for name in all_names if name]
         scored = [
             (max(_compare(name, other) for name in names for other in known_names), question)
             for question, known_names in self._names.items()
@@ -127,12 +110,20 @@ class MappingSuggester:
                 unknown_boxes=unknown,
             )
         values = {
-            code: option
+            code: self._find_option(question, entry, code)
             for code in (entry.choices if entry else {})
-            if (option := self._find_option(question, entry, code)) not in {None, code}
         }
-        words = {code: option for code, option in values.items() if option is not None}
-        return Match(question, confidence, {columns[0]: ""}, words, is_checkboxes=False)
+        words = {
+            code: option for code, option in values.items() if option is not None and option != code
+        }
+        return Match(
+            question,
+            confidence,
+            {columns[0]: ""},
+            words,
+            is_checkboxes=False,
+            unknown_codes=tuple(code for code, option in values.items() if option is None),
+        )
 
     def _find_option(
         self, question: Question, entry: DictionaryField | None, code: str
@@ -197,6 +188,10 @@ def _write_question(match: Match) -> Iterator[str]:
             yield f"# no option was found for: {', '.join(match.unknown_boxes)}"
         return
     yield f"column = {_quote(next(iter(match.columns)))}"
+    if match.unknown_codes and match.question.kind in {"boolean", "choice", "multi"}:
+        codes = ", ".join(map(_quote, match.unknown_codes))
+        yield f"# no option was found for {codes}:"
+        yield "# add them to `values`, or to `unanswered` if they mean no answer"
     if match.values:
         is_boolean = match.question.kind == "boolean"
         pairs = ", ".join(
@@ -216,7 +211,7 @@ def _group_columns(header: Sequence[str]) -> dict[str, list[str]]:
 
 def _find_code(column: str) -> str | None:
     match = _CHECKBOX.match(column)
-    return (match["code"] or match["key"]) if match else None
+    return (match["code"] or match["key"] or match["label"]) if match else None
 
 
 def _find_identifiers(header: Sequence[str]) -> dict[str, str]:

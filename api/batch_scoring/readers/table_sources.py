@@ -8,6 +8,7 @@ import importlib
 import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import polars as pl
@@ -28,6 +29,8 @@ _NAMES = {
     "sas7bdat": "SAS",
     "xpt": "a SAS transport file",
 }
+_STATA_START, _STATA_END = b"<stata_dta>", b"</stata_dta>"
+_TRANSPORT_RECORD = 80
 Source = str | io.BytesIO
 
 
@@ -140,6 +143,7 @@ def _read_statistics_file(
 
     if not isinstance(source, str):
         raise UnusableInputError("files of statistics programs are read by the command line only")
+    _refuse_cut_file(Path(source), kind)
     readers: dict[str, Callable[..., Any]] = {
         "sav": pyreadstat.read_sav,
         "dta": pyreadstat.read_dta,
@@ -153,6 +157,19 @@ def _read_statistics_file(
         for name, values in columns.items()
     ]
     return pl.DataFrame(series)
+
+
+def _refuse_cut_file(file: Path, kind: str) -> None:
+    """Raise UnusableInputError if a file ends early where its library would not say so."""
+    with file.open("rb") as stream:
+        is_tagged = stream.read(len(_STATA_START)) == _STATA_START
+        stream.seek(0, io.SEEK_END)
+        size = stream.tell()
+        stream.seek(max(0, size - len(_STATA_END)))
+        is_ended = stream.read() == _STATA_END
+    is_cut_stata = kind == "dta" and is_tagged and not is_ended
+    if is_cut_stata or (kind == "xpt" and size % _TRANSPORT_RECORD):
+        raise UnusableInputError("the file is cut off; fetch it again")
 
 
 def _build_series(

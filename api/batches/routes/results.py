@@ -15,6 +15,7 @@ from api.batch_scoring.chunk_scorer import build_empty_results
 from api.batch_scoring.chunking import compile_rules
 from api.batch_scoring.cohort.cohort_counts import build_cohort
 from api.batch_scoring.cohort.cohort_page import render_cohort_page
+from api.batch_scoring.cohort.cohort_texts import DEFAULT_LANGUAGE
 from api.batch_scoring.file_formats import BatchFormat
 from api.batch_scoring.result_stream import MEDIA_TYPES, stream_results
 from api.batches.file_transfer import (
@@ -22,7 +23,9 @@ from api.batches.file_transfer import (
     negotiate_format,
     read_result_chunks,
 )
+from api.batches.stored_visits import read_visits
 from api.dependencies import BatchId, CatalogueDep, RequestContextDep
+from api.documents.request import ChosenLocale
 from api.http.bodies.byte_ranges import FileDownload, build_file_response
 from api.http.content_negotiation import negotiate_media_type
 from api.http.errors.error_responses import GUARDED_ERRORS, error_responses
@@ -123,10 +126,15 @@ def read_batch_problems(batch: BatchId, context: RequestContextDep) -> Response:
     summary="Read the cohort of a batch",
 )
 def read_batch_summary(
-    batch: BatchId, request: Request, context: RequestContextDep, rulebooks: CatalogueDep
+    batch: BatchId,
+    request: Request,
+    context: RequestContextDep,
+    rulebooks: CatalogueDep,
+    locale: ChosenLocale,
 ) -> Response:
-    """The results as counts, red flags first: JSON, or a page for `Accept: text/html`. Tables by a
-    kept column withhold small counts. Returns 409 until the batch is done.
+    """The results as counts, red flags first: JSON, or a page for `Accept: text/html`. If people
+    (`patient_reference`) have several visits, also how they changed. Tables by a kept column and
+    by visits withhold small counts. Returns 409 until the batch is done.
     """
     accept = request.headers.get("accept")
     media_type = negotiate_media_type(accept, ("application/json", "text/html"), {})
@@ -138,10 +146,17 @@ def read_batch_summary(
         notes = batch_chunks.list_chunk_notes(work, batch)
         counts = [note["cohort"] for _, note in notes if "cohort" in note]
         work.audit("read", "batch_results", batch, count=stored_batch.rows)
-    cohort = build_cohort(counts, find_rulebook(rulebooks, stored_batch.rulebook))
-    if media_type == "text/html":
-        return Response(render_cohort_page(cohort), media_type="text/html")
-    return Response(cohort.model_dump_json(), media_type="application/json")
+    loaded = find_rulebook(rulebooks, stored_batch.rulebook)
+    visits = read_visits(context, stored_batch, loaded)
+    cohort = build_cohort(counts, loaded, visits, locale or DEFAULT_LANGUAGE)
+    if locale is not None and cohort.language != locale:
+        raise Problem("not_acceptable", "The rulebook is not available in this language.")
+    is_page = media_type == "text/html"
+    return Response(
+        render_cohort_page(cohort) if is_page else cohort.model_dump_json(),
+        media_type=media_type,
+        headers={"Content-Language": cohort.language},
+    )
 
 
 def _require_done(work: Transaction, batch: StoredBatch) -> None:

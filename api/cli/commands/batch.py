@@ -78,6 +78,9 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         Path | None,
         typer.Option(help="Write a page with the counts of the cohort (HTML).", dir_okay=False),
     ] = None,
+    locale: Annotated[
+        str, typer.Option("--locale", "--language", help="The language of the cohort: en, de, es.")
+    ] = "en",
     *,
     explain: Annotated[
         bool, typer.Option("--explain", help="Add an explanation for each criterion.")
@@ -107,6 +110,7 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
         return
     if source is None or out is None:
         fail("IN and --out are required")
+    from api.batch_scoring.cohort.cohort_texts import list_cohort_languages
     from api.batch_scoring.file_formats import UnusableInputError
     from api.batch_scoring.input_files import ReadOptions
     from api.batch_scoring.local_run import BatchRun
@@ -115,6 +119,8 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
     from api.cli.batch_reading import ColumnOptions, build_reading
     from scoring.columns import compile_column_rules
 
+    if locale not in list_cohort_languages():
+        fail(f"--locale: expected one of {', '.join(list_cohort_languages())}")
     try:
         found_encoding = require_encoding(encoding) if encoding else None
         if delimiter is not None and len(delimiter) != 1:
@@ -140,6 +146,7 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
             output_format=output_format,
             read_options=read_options,
             resume=resume,
+            language=locale,
         )
         summary = _run(request)
     except UnusableInputError as error:
@@ -231,4 +238,4 @@ def _write_file(file: Path, text: str) -> None:
     try:
         write_atomically(file, text.encode())
     except OSError as error:
-        fail(f"{file.name} cannot be written_files: {error.strerror}")
+        fail(f"{file.name} cannot be written: {error.strerror}")

@@ -28,7 +28,8 @@ def suggest_mapping(
 ) -> None:
     """Print a mapping file suggested from the columns of a file; doubtful lines are comments."""
     from api.batch_scoring.file_formats import UnusableInputError
-    from api.batch_scoring.mapping.profile import read_dictionary, read_header
+    from api.batch_scoring.mapping.data_dictionary import read_dictionary
+    from api.batch_scoring.mapping.profile import read_header
     from api.batch_scoring.mapping.suggestions import MappingSuggester
     from scoring.catalogue import UnknownRulebookError, load_catalogue
 
@@ -40,7 +41,7 @@ def suggest_mapping(
         fail(str(error))
     except OSError as error:
         fail(f"{error.filename} cannot be read: {error.strerror}")
-    typer.echo(MappingSuggester(loaded, fields).suggest(header, "file"), nl=False)
+    typer.echo(MappingSuggester(loaded, fields).suggest(header, "file", header_line), nl=False)
 
 
 @map_commands.command("check")

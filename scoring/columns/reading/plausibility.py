@@ -1,11 +1,14 @@
 """Finds rows whose answers cannot be true of one person; such rows are reported, not refused."""
 
+from datetime import date
 from functools import reduce
 from operator import or_
 from typing import Any
 
 import polars as pl
 
+from schemas.batches.batch import ANSWERED_ON
+from schemas.patients.patient import EARLIEST_DAY
 from scoring.columns.output_columns import read_column_settings
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -21,3 +24,11 @@ def list_implausible_rows(intakes: pl.DataFrame, loaded: LoadedRulebook) -> pl.S
     is_older = months > (pl.col(age) + 1) * 12
     is_implausible = intakes.select(reduce(or_, is_code, is_older).fill_null(value=False))
     return is_implausible.to_series().arg_true()
+
+
+def list_implausible_dates(rows: pl.DataFrame, today: date) -> pl.Series:
+    """Return the rows, from 0, whose day of the answers is after today or long past."""
+    if ANSWERED_ON not in rows.columns:
+        return pl.Series([], dtype=pl.UInt32)
+    days = rows[ANSWERED_ON].cast(pl.String).str.to_date("%Y-%m-%d", strict=False)
+    return ((days > today) | (days < EARLIEST_DAY)).fill_null(value=False).arg_true()

@@ -12,7 +12,7 @@ from support.scoring.engine_rows import random_intake
 from support.scoring.second_rulebook import load_second
 from typer.testing import CliRunner
 
-from api.batch_scoring.cohort.cohort_counts import withhold_small_counts
+from api.batch_scoring.cohort.small_counts import withhold_small_counts
 from api.cli import main
 
 LOADED = load_second()
@@ -101,6 +101,6 @@ def test_the_page_stands_alone_and_says_each_chart_in_words(run):
     assert len(charts) == len(cohort_of(run)["tables"])
     for name in charts:
         assert re.search(rf'<title id="{name}">[^<]+, of 300 rows: [^<]+</title>', page)
-    assert page.index("rows have red flags") < page.index("<h2>")
+    assert page.index("Rows with red flags") < page.index("<h2>")
     assert "West &lt;b&gt;" in page
     assert "West <b>" not in page

@@ -96,6 +96,11 @@ def write_stata(file: Path) -> None:
     pyreadstat.write_dta(CODED, str(file), variable_value_labels=LABELS)
 
 
+def write_sas(file: Path) -> None:
+    """Copy the file that ReadStat 1.1 wrote from these rows; SAS alone writes others."""
+    file.write_bytes((Path(__file__).parent / "rows.sas7bdat").read_bytes())
+
+
 def write_transport(file: Path) -> None:
     frame = CODED.select("age_years", "fatigue", "row_id")
     pyreadstat.write_xport(frame, str(file), file_format_version=8)
@@ -128,6 +133,7 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "ods": write_opendocument,
     "sav": write_spss,
     "dta": write_stata,
+    "sas7bdat": write_sas,
     "feather": write_feather,
     "json": write_array,
     "zip": write_archive,
@@ -209,7 +215,10 @@ def test_the_folders_of_a_data_set_name_columns_of_the_results(tmp_path):
     assert (refusal.exit_code, "'status'" in refusal.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("suffix", ["xlsx", "ods", "sav", "feather", "json", "zip"])
+CUT_FILES = ("xlsx", "ods", "sav", "sas7bdat", "feather", "json", "zip")
+
+
+@pytest.mark.parametrize("suffix", CUT_FILES)
 def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path, suffix):
     source, damaged = tmp_path / f"in.{suffix}", tmp_path / f"cut.{suffix}"
     out = tmp_path / "out.csv"
@@ -220,6 +229,25 @@ def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path, suffix):
         outcome = nociscreen(damaged, "-o", out)
         assert (outcome.exit_code, outcome.stderr.startswith(f"{damaged}: ")) == (2, True)
         assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("suffix", "write_file"),
+    [("dta", write_stata), ("sas7bdat", write_sas), ("sav", write_spss), ("xpt", write_transport)],
+)
+def test_no_row_or_label_is_missing_from_a_statistics_file_that_is_cut(
+    tmp_path, suffix, write_file
+):
+    file, options = tmp_path / f"in.{suffix}", TableOptions(suffix)
+    write_file(file)
+    content = file.read_bytes()
+    record = 80 if suffix == "xpt" else len(content)
+    ends = [end for end in range(0, len(content), 7) if end % record]
+    assert len(ends) > 100
+    for end in ends:
+        file.write_bytes(content[:end])
+        with pytest.raises(UnusableInputError):
+            open_table(str(file), options, {})
 
 
 def test_a_panic_of_a_library_is_told_as_damage():

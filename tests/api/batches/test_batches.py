@@ -203,7 +203,7 @@ class TestResults:
         assert {count["rows"] for count in counts} == {None}
         page = kept_client.get(path, headers={"Accept": "text/html"})
         assert page.headers["content-type"].startswith("text/html")
-        assert "1 rows have red flags" in page.text
+        assert "Rows with red flags: 1." in page.text
 
     def test_problems_and_results_are_utf_8(self, kept_client):
         batch = complete_batch(

@@ -117,6 +117,29 @@ class TestTheSamples:
         days = [row.intake.answered_on for row in sample("limesurvey").read_rows()]
         assert [day and day.isoformat() for day in days] == ["2026-01-05", None, None]
 
+    def test_of_redcap_with_labels_are_visits_that_share_the_age_of_their_record(self):
+        first, second, third, fourth = answers("redcap_labels")
+        assert first == {
+            "age_years": 44, "pain_duration_months": 60, "pain_sites": ["neck", "lower_back"],
+            "pain_extent": "area", "fatigue": True, "rf_general": [],
+            "peg_pain": 6, "peg_enjoyment": 7, "peg_activity": 5,
+        }  # fmt: skip
+        assert (second["age_years"], second["fatigue"], second["pain_extent"]) == (
+            44,
+            False,
+            "spot",
+        )
+        assert second["rf_general"] == ["unexplained_weight_loss"]
+        assert (third["pain_sites"], "fatigue" in third, "rf_general" in third) == (
+            [],
+            False,
+            False,
+        )
+        assert (fourth["age_years"], fourth["pain_duration_months"]) == (51, 25)
+        assert (fourth["pain_extent"], fourth["pain_sites"]) == ("large_area", ["shoulder_left"])
+        days = [row.intake.answered_on.isoformat() for row in sample("redcap_labels").read_rows()]
+        assert days == ["2024-01-03", "2024-07-03", "2024-01-08", "2024-02-08"]
+
     def test_of_redcap_take_no_box_at_all_for_nothing_said(self):
         first, second, third = answers("redcap")
         assert first["pain_sites"] == ["neck", "lower_back"]

@@ -120,6 +120,9 @@ def test_a_box_that_was_not_shown_is_not_checked():
     [
         ("2025/03/06 10:00:00 AM GMT+1", ("%Y/%m/%d %I:%M:%S %p",), "2025-03-06"),
         ("06.03.2025", ("%Y-%m-%d", "%d.%m.%Y"), "2025-03-06"),
+        ("2025/03/06 10:00:00 a. m. GMT+1", ("%Y/%m/%d %I:%M:%S %p",), "2025-03-06"),
+        ("06.03.2025", DateColumn(column="c").formats, "2025-03-06"),
+        ("03/06/2025", DateColumn(column="c").formats, None),
         ("01.01.1980", ("%d.%m.%Y",), None),
         ("6 March", ("%Y-%m-%d",), None),
     ],

@@ -1,9 +1,13 @@
 """Record batches of Arrow are scored as files are; Spark where it is asked for (`make spark`)."""
 
 import os
+import signal
+import subprocess
 import sys
+from pathlib import Path
 from random import Random
 
+import polars as pl
 import pyarrow as pa
 import pytest
 from support.scoring.engine_rows import frame_of, random_intake, weighed_row
@@ -102,3 +106,39 @@ def test_spark_gives_the_same_rows(tmp_path, monkeypatch):
     years = [row.pop("year") for row in results]
     assert years == ["2024"] * 200 + ["2025"] * 300
     assert results == [weighed_row(LOADED, intake) for intake in some]
+
+
+@pytest.mark.skipif("TEST_SPARK" not in os.environ, reason="make spark runs it")
+def test_a_spark_job_that_is_killed_continues_with_the_partitions_that_are_left(tmp_path):
+    some, years = intakes(600), (2023, 2024, 2025)
+    for place, year in enumerate(years):
+        folder = tmp_path / f"in/year={year}"
+        folder.mkdir(parents=True)
+        frame_of(LOADED, some[place * 200 : place * 200 + 200]).write_parquet(folder / "a.parquet")
+    with _start_job(tmp_path) as first_job:
+        assert first_job.stdout.readline() == "year=2023\n"
+        os.killpg(first_job.pid, signal.SIGKILL)
+    assert first_job.returncode == -signal.SIGKILL
+    finished = sorted((tmp_path / "out/year=2023").glob("*.parquet"))
+    times = [file.stat().st_mtime_ns for file in finished]
+    assert finished
+    with _start_job(tmp_path) as second_job:
+        words, _ = second_job.communicate()
+    assert (second_job.returncode, words.split()) == (0, ["year=2024", "year=2025"])
+    assert [file.stat().st_mtime_ns for file in finished] == times
+    rows = [
+        row
+        for year in years
+        for row in pl.read_parquet(tmp_path / f"out/year={year}/*.parquet").to_dicts()
+    ]
+    assert rows == [weighed_row(LOADED, intake) for intake in some]
+
+
+def _start_job(folder: Path) -> subprocess.Popen[str]:
+    """Start the job as a process group of its own, with its Java machine."""
+    script = Path(__file__).parents[2] / "support/spark_job.py"
+    words = [sys.executable, str(script), str(folder / "in"), str(folder / "out"), LOADED.name]
+    environment = os.environ | {"PYSPARK_PYTHON": sys.executable}
+    return subprocess.Popen(
+        words, stdout=subprocess.PIPE, text=True, start_new_session=True, env=environment
+    )

@@ -3,14 +3,18 @@
 import gzip
 import json
 import os
+from datetime import date
 from pathlib import Path
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from api.batch_scoring.column_names import ColumnNames
+from api.batch_scoring.local_run import BatchRun, run_batch
 from api.cli import main
 from scoring.catalogue import load_catalogue
+from scoring.columns import compile_column_rules
 from scoring.engine import assess
 
 LOADED = load_catalogue().find_active("nociplastic")
@@ -249,3 +253,17 @@ def test_encodings_line_ends_and_separators_are_detected_and_guesses_are_told(
     outcome = nociscreen(source, "-o", out)
     assert (outcome.exit_code, pl.read_parquet(out)["row_id"].to_list()) == (0, ["M\u00fcller"])
     assert (note in outcome.stderr, "read as" in outcome.stderr) == (True, bool(note))
+
+
+def test_a_day_to_come_or_long_past_is_told_by_the_day_that_is_given(tmp_path):
+    days = ("2026-01-01", "2026-01-02", "1899-12-31", "1900-01-01", "")
+    lines = [f"r{place},{day},44" for place, day in enumerate(days)]
+    source = write(tmp_path, "\n".join(["row_id,answered_on,age_years", *lines, ""]))
+    rules, names = compile_column_rules(LOADED), ColumnNames(LOADED)
+    batch = BatchRun(str(source), str(tmp_path / "o.csv"), rules, names, today=date(2026, 1, 1))
+    summary = run_batch(batch)
+    notices = {notice.code: notice.first_rows for notice in summary.notices}
+    assert (notices, summary.is_clean) == ({"implausible_date": (2, 3)}, False)
+    outcome = nociscreen(source, "-o", tmp_path / "o.csv")
+    assert outcome.exit_code == 1
+    assert "1 rows have an answered_on after today, or before 1900: rows 3" in outcome.stderr

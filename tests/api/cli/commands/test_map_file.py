@@ -123,3 +123,51 @@ def test_a_check_says_what_is_refused_repeated_left_out_or_never_asked(tmp_path)
     assert any(line.startswith("1 rows have a row_id that occurred before") for line in lines)
     assert any("that no column answers: " in line and "rf_spine" in line for line in lines)
     assert "SECRET" not in outcome.stdout
+
+
+def test_a_labelled_export_of_redcap_is_matched_by_the_dictionary_of_its_project(tmp_path):
+    source = EXPORTS / "redcap_labels.csv"
+    mapping = suggest(tmp_path, source, "--dictionary", EXPORTS / "redcap_dictionary.csv")
+    table = tomllib.loads(mapping.read_text(encoding="utf-8"))
+    by_hand = tomllib.loads(list_sample_mappings()["redcap_labels"].read_text(encoding="utf-8"))
+    assert (table["patient"], table["row"]) == (by_hand["patient"], by_hand["row"])
+    suggested = {question.pop("id"): question for question in table["question"]}
+    expected = {question.pop("id"): question for question in by_hand["question"]}
+    assert {*suggested} == {*expected} - {"rf_general"}
+    assert suggested["pain_sites"] == expected["pain_sites"]
+    assert suggested["peg_pain"] == expected["peg_pain"]
+    text = mapping.read_text(encoding="utf-8")
+    assert '# no option was found for "A spot", "A large area":' in text
+    assert '# no option was found for "Don\'t know":' in text
+    assert '# id = "rf_general"' in text
+
+
+@pytest.mark.parametrize(
+    ("patient", "day", "total"),
+    [("Patientennummer", "Datum", "Summe"), ("Su n\u00famero", "Marca temporal", "Suma")],
+)
+def test_a_german_or_spanish_sheet_with_a_title_and_a_total_is_read(tmp_path, patient, day, total):
+    label = LOADED.questions["age_years"].label
+    text = f"Export;;\n{patient};{day};{label}\nP-1;03.01.2026;44\n{total};;44\n"
+    source = write(tmp_path, "in.csv", text)
+    mapping = suggest(tmp_path, source, "--header-line", "2")
+    table = tomllib.loads(mapping.read_text(encoding="utf-8"))
+    assert (table["patient"], table["answered_on"]["column"]) == (patient, day)
+    outcome = nociscreen("batch", source, "--map", mapping, "-o", tmp_path / "out.csv")
+    assert "1 rows look like a total, not like a patient: rows 2" in outcome.stderr
+    assert outcome.exit_code == 1
+
+
+def test_a_workbook_with_merged_cells_above_its_header_is_suggested_and_read(tmp_path):
+    from xlsxwriter import Workbook
+
+    source, label = tmp_path / "in.xlsx", LOADED.questions["age_years"].label
+    with Workbook(source) as book:
+        sheet = book.add_worksheet()
+        sheet.merge_range(0, 0, 0, 1, "Person")
+        sheet.write_row(1, 0, ["Patient ID", label, "Visit date"])
+        sheet.write_row(2, 0, ["P-1", 44, "2026-01-03"])
+    mapping = suggest(tmp_path, source, "--header-line", "2")
+    out = tmp_path / "out.parquet"
+    assert nociscreen("batch", source, "--map", mapping, "-o", out).exit_code == 0
+    assert pl.read_parquet(out)["patient_reference"].to_list() == ["P-1"]

@@ -36,17 +36,17 @@ def show_account(request: Request, desk: PractitionerPageDep) -> Response:
 @router.post("/sessions")
 def end_sessions(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
     """End one other session or all of them, given the password."""
-    practitioner, chosen = desk.signed_in.practitioner.id, read_field(fields, "session")
+    practitioner, selection = desk.signed_in.practitioner.id, read_field(fields, "session")
     faults = find_identity_faults(desk, fields)
     with desk.context.transaction() as work:
         if faults:
             work.audit("refuse", "practitioner", practitioner, outcome="invalid_request")
-        elif chosen == OTHER_SESSIONS:
+        elif selection == OTHER_SESSIONS:
             own = desk.signed_in.session
             count = sessions.end_practitioner_sessions(work, practitioner, except_session=own)
             work.audit("sign_out", "practitioner", practitioner, count=max(count, 1))
         else:
-            sessions.end_practitioner_session(work, practitioner, chosen)
+            sessions.end_practitioner_session(work, practitioner, selection)
             work.audit("sign_out", "practitioner", practitioner)
     if faults:
         return _render_account(desk, {_SESSION_FAULT: faults[PASSWORD_FIELD]})

@@ -151,8 +151,10 @@ def _use_own_code(desk: PractitionerPage, code: str) -> bool:
     practitioner = desk.signed_in.practitioner.id
     with desk.context.transaction() as work:
         is_right = login_credentials.use_second_factor(work, practitioner, code)
-        action, outcome = ("sign_in", "ok") if is_right else ("refuse", _FAILED_OUTCOME)
-        work.audit(action, "practitioner", practitioner, outcome=outcome)
+        if is_right:
+            work.audit("sign_in", "practitioner", practitioner)
+        else:
+            work.audit("refuse", "practitioner", practitioner, outcome=_FAILED_OUTCOME)
     return is_right
 
 

@@ -82,7 +82,8 @@ kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each dat
 
 attack: setup-dev ## hostile requests, tokens and texts over loopback; kills, full disks, broken networks, silent peers
 	TEST_LOOPBACK=1 TEST_NETWORK_ROUNDS=10 python -m pytest -n 2 --dist worksteal tests/contract tests/schemas tests/reports/test_hostile.py \
-		tests/api/auth tests/api/http tests/api/security tests/api/store/database/test_tenancy.py tests/api/inbound/test_adt_listener.py tests/faults
+		tests/api/auth tests/api/http tests/api/security tests/api/store/database/test_tenancy.py tests/api/inbound tests/faults \
+		tests/api/desk/access tests/api/oauth tests/api/batches/test_mappings.py tests/api/deliveries/test_subscriptions.py
 
 endurance: setup-dev ## ten minutes at the highest load: answers a second, and whether memory grows
 	python -m bench.endurance

@@ -170,6 +170,7 @@ def _build_services(settings: Settings, rules: Catalogue, store: Store) -> Servi
         jwks_cache=jwks_cache,
         external_tokens=ExternalTokenVerifier(store, jwks_cache),
         ehr_client=EhrClient(store, bulkhead),
+        bulkhead=bulkhead,
         denied_requests=DeniedRequestLog(store),
         rate_limiter=RateLimiter(),
         metrics=store.metrics,

@@ -27,6 +27,7 @@ def build_environment(folder: str) -> dict[str, str]:
     environment = os.environ | {
         "NOCISCREEN_DATABASE_FILE": f"{folder}/nociscreen.db",
         "NOCISCREEN_KEY_RING_FILE": f"{folder}/key-ring",
+        "NOCISCREEN_JOBS_FILE": f"{folder}/jobs.db",
         "NOCISCREEN_FIRST_CLIENT_FILE": f"{folder}/client.json",
         "NOCISCREEN_CLIENT_REQUESTS_PER_MINUTE": "1000000",
     }

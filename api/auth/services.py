@@ -13,6 +13,7 @@ from api.auth.jwks_cache import JwksCache
 from api.http.rate_limit import RateLimiter
 from api.observability.metrics import Metrics
 from api.observability.traces import RequestTraces
+from api.outbound.bulkhead import Bulkhead
 from api.security.tokens.access_tokens import AccessTokens
 from api.settings import Settings
 from api.store.operations.denied_requests import DeniedRequestLog
@@ -54,6 +55,7 @@ class Services:
     jwks_cache: JwksCache
     external_tokens: ExternalTokenVerifier
     ehr_client: EhrClient
+    bulkhead: Bulkhead
     denied_requests: DeniedRequestLog
     rate_limiter: RateLimiter
     metrics: Metrics

@@ -8,7 +8,8 @@ from pydantic import Field
 from schemas.base import FrozenModel, Many
 from schemas.text import READABLE, TEXT_RULE
 
-MAX_MAPPING_LENGTH = 200_000
+MAX_MAPPING_LENGTH = 10_000
+"""As every text in JSON; the parser's time grows with the square of the parts of a dotted key."""
 MAPPING_NAME = "[a-z0-9][a-z0-9_-]{0,59}"
 MAPPING_ID = f"^{MAPPING_NAME}@[1-9][0-9]{{0,6}}$"
 """A name and a version: `redcap@2`."""

@@ -47,7 +47,7 @@ def ehr(store, clinic, shared_ehr):
 @pytest.mark.parametrize("size", ["desktop"])
 def test_the_page_of_the_patient_opens_inside_the_chart(page, base_url, ehr, store, clinic):
     grace = add_practitioner_login(store, clinic)
-    do(store, clinic, login_credentials.add_identity, grace.id, ehr.url, ehr.subject)
+    do(store, clinic, login_credentials.add_identity, grace.id, ehr.fhir_url, ehr.subject)
     screening = builders.add(store, clinic, "N-1", system=SYSTEM, name="Pat Test")
     page.goto(f"{ehr.url}/chart?app={base_url}")
     app = page.frame_locator("#app")

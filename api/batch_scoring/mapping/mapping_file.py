@@ -3,13 +3,14 @@
 MappingError    the author of the mapping must act; each line says where and what was expected
 """
 
+import re
 import tomllib
 from collections.abc import Sequence
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError
 
 from schemas.base import FrozenModel, Many, Name
 from schemas.patients.patient import AnsweredBy, Reference
@@ -19,7 +20,20 @@ from scoring.compiled_rulebook import LoadedRulebook
 
 SourceColumn = Annotated[str, Field(min_length=1, max_length=1000)]
 IGNORED = "ignored"
-DateFormat = Annotated[str, Field(min_length=2, max_length=60)]
+MappedInteger = Annotated[int, Field(ge=-(10**9), le=10**9)]
+
+
+def _check_date_format(day_format: str) -> str:
+    """Return the format. Raises ValueError if `strptime` can't read a day by it."""
+    try:
+        datetime.strptime(_SAMPLE_DAY.strftime(day_format), day_format)  # noqa: DTZ007 - a day
+    except (ValueError, re.error):
+        raise ValueError("must be a date format such as %Y-%m-%d, each part once") from None
+    return day_format
+
+
+_SAMPLE_DAY = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
+DateFormat = Annotated[str, Field(min_length=2, max_length=60), AfterValidator(_check_date_format)]
 
 
 class MappingError(ValueError):
@@ -59,7 +73,7 @@ class QuestionMap(FrozenModel):
     columns: dict[SourceColumn, str] = Field(default_factory=dict)
     none_column: SourceColumn | None = None
     split: Annotated[str, Field(min_length=1, max_length=5)] = ", "
-    values: dict[str, bool | int | str] = Field(default_factory=dict)
+    values: dict[str, bool | MappedInteger | str] = Field(default_factory=dict)
     none: Many[str] = ()
     unanswered: Many[str] = ()
     times: Annotated[int, Field(ge=1, le=1000)] = 1
@@ -104,12 +118,12 @@ class ImportMapping(FrozenModel):
     ignore_rest: bool = False
     keep: Many[SourceColumn] = ()
     missing: Many[str] = ()
-    constants: dict[Name, bool | int | str | Many[str]] = Field(default_factory=dict)
+    constants: dict[Name, bool | MappedInteger | str | Many[str]] = Field(default_factory=dict)
     decimal: Literal[",", "."] | None = None
     thousands: Literal[",", ".", " ", "'"] | None = None
     header_line: Annotated[int, Field(ge=1, le=1000)] = 1
     skip_rows: Annotated[int, Field(ge=0, le=1000)] = 0
-    delimiter: Annotated[str, Field(min_length=1, max_length=1)] = ","
+    delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
     encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] = "utf-8"
     question: Many[QuestionMap] = Field(min_length=1)
 
@@ -156,11 +170,8 @@ def load_mapping(file: Path, rulebooks: Catalogue) -> tuple[ImportMapping, Loade
 def parse_mapping(text: str, rulebooks: Catalogue) -> tuple[ImportMapping, LoadedRulebook]:
     """Return the mapping in a text, and its rulebook, which may be retired. Raises MappingError."""
     try:
-        table = tomllib.loads(text)
-        mapping = ImportMapping.model_validate(table)
+        mapping = ImportMapping.model_validate(_parse_toml(text))
         loaded = rulebooks.find_released(mapping.rulebook)
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise MappingError(f"the mapping is not UTF-8 TOML: {error}") from None
     except ValidationError as error:
         raise MappingError("\n".join(map(_describe, error.errors()))) from None
     except UnknownRulebookError:
@@ -170,6 +181,13 @@ def parse_mapping(text: str, rulebooks: Catalogue) -> tuple[ImportMapping, Loade
     if faults:
         raise MappingError("\n".join(faults))
     return mapping, loaded
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise MappingError(f"the mapping is not UTF-8 TOML: {error}") from None
 
 
 def list_mapping_faults(mapping: ImportMapping, loaded: LoadedRulebook) -> list[str]:

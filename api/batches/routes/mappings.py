@@ -17,6 +17,7 @@ from api.store.transaction import Transaction
 from schemas.batches.mapping import MAPPING_ID, MappingList, NewMapping, StoredMapping
 
 router = APIRouter(prefix="/v1/mappings", tags=["batches"], route_class=require_scope("batches"))
+MAX_FAULTS = 100
 EXAMPLE_MAPPING_ID = "redcap@1"
 MappingId = Annotated[
     str,
@@ -44,9 +45,11 @@ def add_mapping(
     try:
         _, loaded = parse_mapping(mapping.toml, rulebooks)
     except MappingError as error:
+        lines = str(error).splitlines()
+        more = [f"{len(lines) - MAX_FAULTS} more faults"] if len(lines) > MAX_FAULTS else []
         faults = [
             FieldError(pointer="/toml", code="mapping", detail=line[:500])
-            for line in str(error).splitlines()
+            for line in [*lines[:MAX_FAULTS], *more]
         ]
         raise Problem("invalid_request", errors=faults) from None
 

@@ -31,7 +31,9 @@ from api.fhir.parameters import CanonicalUrlsDep
 from api.fhir.parsing.subscription import parse_subscription
 from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS
+from api.outbound.bulkhead import BulkheadFullError
 from api.outbound.connection import ConnectionPolicy
+from api.problems import Problem
 from api.store.deliveries import allowed_hosts, destinations, subscriptions
 from api.store.deliveries.destinations import DestinationSecrets
 from api.store.transaction import Transaction
@@ -77,10 +79,15 @@ def create_subscription(
         work.audit("list", "place")
     check_destination(subscriptions.PROFILE, secrets, hosts)
     number = str(uuid4())
-    policy = ConnectionPolicy(hosts, HANDSHAKE_SECONDS)
     handshake = build_notification(urls, SubscriptionState(number, terms), "handshake")
     content = json.dumps(handshake, separators=(",", ":")).encode()
-    result = send_over_rest_hook(content, endpoint, terms.headers, policy.start_deadline())
+    policy = ConnectionPolicy(hosts, HANDSHAKE_SECONDS)
+    try:
+        with find_services(request).bulkhead.enter(context.actor.organisation):
+            result = send_over_rest_hook(content, endpoint, terms.headers, policy.start_deadline())
+    except BulkheadFullError:
+        detail = "Too many handshakes are under way. Try again later."
+        raise Problem("unavailable", detail, headers={"Retry-After": "10"}) from None
     if result.disposition != "delivered":
         text = f"must accept the handshake ({result.outcome} {result.receiver_code})".strip()
         issue = OutcomeIssue("business-rule", text, "Subscription.channel.endpoint")

@@ -62,10 +62,10 @@ def authenticate(request: Request, name: str, password: str, code: str) -> tuple
     return session
 
 
-def verify_own_password(desk: PractitionerPage, password: str) -> bool:
-    """Return whether it is the practitioner's password; if so, renew the session's cookie.
+def verify_own_login(desk: PractitionerPage, password: str, code: str | None = None) -> bool:
+    """Return whether the practitioner proves their identity; if so, renew the session's cookie.
 
-    Raises TooManyAttemptsError.
+    Without a code the password alone is the proof. Raises TooManyAttemptsError.
     """
     practitioner = desk.signed_in.practitioner.id
     counters = [AttemptCounter(_compute_hash(desk.request, f"own|{practitioner}"), FREE_ATTEMPTS)]
@@ -74,6 +74,8 @@ def verify_own_password(desk: PractitionerPage, password: str) -> bool:
         desk.store, desk.signed_in.organisation, practitioner
     )
     is_right = verify_password(password, password_hash)
+    if is_right and code is not None:
+        is_right = _use_own_code(desk, code)
     if is_right:
         login_attempts.clear_attempt(desk.store, counters)
         with desk.context.transaction() as work:
@@ -143,6 +145,17 @@ def _check_second_factor(
             return actor, start_session(request, work, credentials.practitioner)
         work.audit("refuse", "practitioner", credentials.practitioner, outcome=_FAILED_OUTCOME)
     return None
+
+
+def _use_own_code(desk: PractitionerPage, code: str) -> bool:
+    practitioner = desk.signed_in.practitioner.id
+    with desk.context.transaction() as work:
+        is_right = login_credentials.use_second_factor(work, practitioner, code)
+        if is_right:
+            work.audit("sign_in", "practitioner", practitioner)
+        else:
+            work.audit("refuse", "practitioner", practitioner, outcome=_FAILED_OUTCOME)
+    return is_right
 
 
 def _build_counters(request: Request, name: str, *, is_known_device: bool) -> list[AttemptCounter]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from api.desk.access.login import verify_own_password
+from api.desk.access.login import verify_own_login
 from api.desk.access.session_guard import PractitionerPage
 from api.security.scopes import SCOPES
 from api.store.accounts import login_credentials
@@ -38,7 +38,7 @@ def find_identity_faults(desk: PractitionerPage, fields: FormFields) -> dict[str
     """
     if not has_own_password(desk):
         return {}
-    if verify_own_password(desk, read_field(fields, PASSWORD_FIELD)[:300]):
+    if verify_own_login(desk, read_field(fields, PASSWORD_FIELD)[:300]):
         return {}
     return {PASSWORD_FIELD: "fault_current_password"}
 

@@ -41,7 +41,11 @@ class LaunchError(Exception):
 
 
 class LaunchContext(NamedTuple):
-    """Who launched the desk, as the EHR says, and for which patient."""
+    """Who launched the desk, as the EHR says, and for which patient.
+
+    The issuer is the FHIR address that the operator registered. What the EHR calls itself never
+    names an account: it could be the name of another EHR or of the identity provider.
+    """
 
     organisation: str
     issuer: str
@@ -107,11 +111,14 @@ class SmartLaunch:
         if not response.get("code"):
             raise LaunchError("no_code", organisation)
         configuration = self._discover(registration)
+        issuer = str(configuration.get("issuer") or registration.issuer.issuer)
+        is_named = bool(configuration.get("authorization_response_iss_parameter_supported"))
+        if response.get("iss", "" if is_named else issuer) != issuer:  # RFC 9207
+            raise LaunchError("other_issuer", organisation)
         token = self._redeem_code(registration, configuration, response["code"], flow)
-        issuer = configuration.get("issuer") or registration.issuer.issuer
-        subject = self._verify_identity(registration, str(issuer), token, flow.nonce)
+        subject = self._verify_identity(registration, issuer, token, flow.nonce)
         patient = self._read_patient(registration, token)
-        return LaunchContext(organisation, str(issuer), subject, patient)
+        return LaunchContext(organisation, registration.issuer.issuer, subject, patient)
 
     def seal_context(self, context: LaunchContext) -> str:
         """Return the context for the browser's cookie."""

@@ -1,5 +1,6 @@
 """Routes of a launch from an EHR: the desk opens with the patient whose chart is open there."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response
@@ -10,6 +11,7 @@ from api.auth.route_guard import build_anonymous_actor
 from api.auth.services import find_services
 from api.desk.access.login import set_session_cookies, start_session
 from api.desk.access.session_guard import (
+    LOGIN_PATH,
     CheckedFields,
     PractitionerPage,
     PractitionerPageDep,
@@ -20,7 +22,7 @@ from api.desk.access.session_guard import (
 from api.desk.access.smart_launch import FLOW_SECONDS, LaunchContext, LaunchError, SmartLaunch
 from api.desk.link_creation import create_shown_link
 from api.desk.screening_rows import list_instrument_choices
-from api.store.accounts import login_credentials
+from api.store.accounts import login_credentials, sessions
 from api.store.errors import ConflictError
 from api.store.forms.links import LinkRequest
 from api.store.screenings import of_patient
@@ -82,6 +84,8 @@ def show_launched(desk: PractitionerPageDep) -> Response:
     if context is None:
         return desk.redirect("/desk")
     if _find_owner(desk, context) is None:
+        if not _is_recent(desk):
+            return _require_login(desk)
         return desk.render("launch", question="link", patient=context.patient, choices=())
     if context.patient is None:
         return _end_launch(desk, desk.redirect("/desk"))
@@ -100,10 +104,12 @@ def link_identity(
     desk: PractitionerPageDep,
     fields: CheckedFields,  # noqa: ARG001 - checks the CSRF token
 ) -> Response:
-    """Link the EHR's account to that of the practitioner who is signed in."""
+    """Link the EHR's account to that of the practitioner who logged in a short while ago."""
     context = _find_context(desk)
     if context is None:
         return desk.redirect("/desk")
+    if not _is_recent(desk):
+        return _require_login(desk)
     practitioner = desk.signed_in.practitioner.id
     with desk.context.transaction() as work:
         login_credentials.add_identity(work, practitioner, context.issuer, context.subject)
@@ -154,6 +160,21 @@ def _find_owner(desk: PractitionerPage, context: LaunchContext) -> str | None:
     if owner is not None and owner != own:
         raise ConflictError("This identity is already linked to another practitioner.")
     return owner[1] if owner else None
+
+
+def _is_recent(desk: PractitionerPage) -> bool:
+    """Return whether the practitioner logged in within the time that a launch may take."""
+    return datetime.now(UTC) - desk.signed_in.since < timedelta(seconds=FLOW_SECONDS)
+
+
+def _require_login(desk: PractitionerPage) -> Response:
+    """End the session, and go on with the launch after the next login."""
+    with desk.context.transaction() as work:
+        sessions.end_session(work, desk.signed_in.session)
+        work.audit("sign_out", "practitioner", desk.signed_in.practitioner.id)
+    response = desk.redirect(LOGIN_PATH)
+    cookies.delete_cookie(desk.request, response, cookies.SESSION)
+    return response
 
 
 def _end_launch(desk: PractitionerPage, response: Response) -> Response:

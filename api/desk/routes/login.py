@@ -84,17 +84,17 @@ def sign_in(request: Request, fields: UncheckedFields) -> Response:
 
 
 @_signed_in.post("/sign-out")
-def sign_out(request: Request, desk: PractitionerPageDep, fields: CheckedFields) -> Response:
-    """End this session, or all sessions of the practitioner."""
+def sign_out(
+    request: Request,
+    desk: PractitionerPageDep,
+    fields: CheckedFields,  # noqa: ARG001 - checks the CSRF token
+) -> Response:
+    """End this session."""
     practitioner = desk.signed_in.practitioner.id
     with desk.context.transaction() as work:
-        if read_field(fields, "everywhere") == "yes":
-            count = sessions.end_practitioner_sessions(work, practitioner)
-        else:
-            count = 1
-            sessions.end_session(work, desk.signed_in.session)
+        sessions.end_session(work, desk.signed_in.session)
         kept_forms.delete_kept_forms(work, practitioner)
-        work.audit("sign_out", "practitioner", practitioner, count=max(count, 1))
+        work.audit("sign_out", "practitioner", practitioner)
     response = redirect_to(request, "/sign-in?signed-out")
     cookies.delete_cookie(request, response, cookies.SESSION)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'

@@ -26,6 +26,14 @@ class SessionLifetimes(NamedTuple):
     absolute: timedelta
 
 
+class OpenSession(NamedTuple):
+    """A session that is not ended; `seen_at` is up to a minute old."""
+
+    id: str
+    created_at: datetime
+    seen_at: datetime
+
+
 def begin_session(work: Transaction, practitioner: str, lifetimes: SessionLifetimes) -> str:
     """Begin a session and return the secret for its cookie."""
     secret = secrets.token_urlsafe(32)
@@ -75,6 +83,15 @@ def end_session_by_secret(work: Transaction, secret: str) -> None:
     work.delete(SessionRow, col(SessionRow.sha256) == hash_secret(secret))
 
 
+def end_practitioner_session(work: Transaction, practitioner: str, session_id: str) -> int:
+    """End this session if it is the practitioner's; return how many ended."""
+    return work.delete(
+        SessionRow,
+        col(SessionRow.practitioner_id) == practitioner,
+        col(SessionRow.id) == session_id,
+    )
+
+
 def end_practitioner_sessions(
     work: Transaction, practitioner: str, except_session: str = ""
 ) -> int:
@@ -84,6 +101,23 @@ def end_practitioner_sessions(
         col(SessionRow.practitioner_id) == practitioner,
         col(SessionRow.id) != except_session,
     )
+
+
+def list_sessions(
+    work: Transaction, practitioner: str, lifetimes: SessionLifetimes
+) -> tuple[OpenSession, ...]:
+    """Return the sessions in which the practitioner is signed in now, the newest login first."""
+    query = (
+        work.select(SessionRow)
+        .where(
+            col(SessionRow.practitioner_id) == practitioner,
+            col(SessionRow.ends_at) > work.now,
+            col(SessionRow.seen_at) > work.now - lifetimes.idle,
+        )
+        .order_by(col(SessionRow.created_at).desc(), col(SessionRow.id))
+    )
+    rows = work.list_rows(query)
+    return tuple(OpenSession(row.id, row.created_at, row.seen_at) for row in rows)
 
 
 def count_sessions(work: Transaction, practitioner: str) -> int:

@@ -65,3 +65,21 @@ def test_a_file_reads_back_on_both_sides_of_a_cell(size):
     with EncryptedTempFile() as file:
         file.append(content[:size])
         assert (file.size, read_back(file)) == (size, content[:size])
+
+
+@pytest.mark.parametrize(
+    ("offset", "whence", "position"),
+    [
+        (CELL_BYTES + 5, io.SEEK_SET, CELL_BYTES + 5),
+        (-7, io.SEEK_END, 2 * CELL_BYTES + 3),
+        (CELL_BYTES, io.SEEK_CUR, CELL_BYTES),
+        (-1, io.SEEK_CUR, 0),
+    ],
+)
+def test_reading_begins_anywhere(offset, whence, position):
+    content = b"".join(bytes([number]) * CELL_BYTES for number in (1, 2)) + b"0123456789"
+    with EncryptedTempFile() as file:
+        file.append(content)
+        assert file.seek(offset, whence) == position
+        assert file.read(4) == content[position : position + 4]
+        assert file.seek(2, io.SEEK_CUR) == position + 6

@@ -1,6 +1,7 @@
 """FHIR Subscriptions: handshake, notifications by the outbox, and what is refused by name."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
 import pytest
@@ -8,10 +9,11 @@ from support.builders import add, do
 from support.callers import calling
 from support.interop.fhir_validators import needs_node, validate_resources
 from support.interop.hospital_issuers import allow_host
-from support.interop.loopback_servers import read_request, running_server
+from support.interop.loopback_servers import Tarpit, read_request, running_server
 
 from api.deliveries.sender_threads import send_due_deliveries
 from api.main import create_app
+from api.outbound.bulkhead import MAX_THREADS_PER_SOURCE
 from api.store.screenings import screenings
 
 BASE = "http://127.0.0.1:8000/fhir"
@@ -174,6 +176,25 @@ def test_what_cannot_be_done_is_refused_by_name(client, store, clinic, name):
         assert response.status_code == 422
         assert expression in [it["expression"][0] for it in response.json()["issue"]]
         assert notifications == []
+
+
+def test_silent_endpoints_hold_few_threads(client, store, clinic):
+    tarpit = Tarpit()
+    with (
+        running_server(tarpit.serve) as host_port,
+        ThreadPoolExecutor(MAX_THREADS_PER_SOURCE + 1) as callers,
+    ):
+        allow_host(store, clinic, host_port)
+        resource = build_subscription(host_port)
+        attempts = [
+            callers.submit(post, client, resource) for _ in range(MAX_THREADS_PER_SOURCE + 1)
+        ]
+        refused_response = next(as_completed(attempts)).result()
+        is_waiting = [not attempt.done() for attempt in attempts]
+        tarpit.may_end.set()
+    assert (refused_response.status_code, sum(is_waiting)) == (503, MAX_THREADS_PER_SOURCE)
+    assert refused_response.headers["retry-after"] == "10"
+    assert [attempt.result().status_code for attempt in attempts].count(422) == 4
 
 
 def test_an_endpoint_must_be_allowed_and_accept_the_handshake(client, store, clinic):

@@ -42,6 +42,7 @@ class EhrStandIn(Signer):
         self.discovery: dict[str, Any] = {}
         self.status = 200
         self.authorization: dict[str, str] = {}
+        self.redemption_count = 0
 
     @property
     def fhir_url(self) -> str:
@@ -69,6 +70,7 @@ class EhrStandIn(Signer):
 
     def answer_token(self, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Redeem the code of the launch, with the verifier of its challenge alone."""
+        self.redemption_count += 1
         digest = hashlib.sha256(form["code_verifier"].encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
         request = self.authorization

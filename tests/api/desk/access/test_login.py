@@ -369,23 +369,102 @@ class TestSession:
         assert not is_signed_in(client)
         assert is_signed_in(elsewhere)
 
-    def test_ends_everywhere_on_request(self, kept_service, grace):
-        client, elsewhere = open_signed_in_browser(kept_service, grace), open_browser(kept_service)
-        submit_login(elsewhere, grace, code=grace.codes[0])
-        submit_form(client, "/desk/account", "/sign-out", everywhere="yes")
-        assert not is_signed_in(elsewhere)
-
     def test_with_an_invented_secret_is_invalid(self, browser):
         browser.cookies["nociscreen_session"] = "x" * 43
         assert browser.get("/desk").headers["location"] == "/sign-in?ended"
 
 
+def end_sessions(client, **fields):
+    """End sessions on the account page."""
+    form = {"session": "others", "current_password": PASSWORD} | fields
+    return submit_form(client, "/desk/account", "/desk/account/sessions", **form)
+
+
+def list_other_sessions(client) -> list[str]:
+    """Return the ids of the other sessions on the account page, the newest login first."""
+    page = client.get("/desk/account").text
+    return re.findall(r'name="session" value="([0-9a-f-]{36})"', page)
+
+
+class TestSessions:
+    @pytest.fixture
+    def browsers(self, kept_service, grace):
+        """Three browsers in which the practitioner is signed in, one after the other."""
+        with time_machine.travel("2026-11-25T12:00:00Z", tick=False) as clock:
+            browsers = [open_signed_in_browser(kept_service, grace)]
+            for code in grace.codes[:2]:
+                clock.shift(timedelta(minutes=5))
+                browsers.append(open_browser(kept_service))
+                submit_login(browsers[-1], grace, code=code)
+            yield browsers
+
+    def test_are_listed_with_their_times_and_without_idle_ones(self, kept_service, grace):
+        with time_machine.travel("2026-11-25T12:00:00Z", tick=False) as clock:
+            idle = open_signed_in_browser(kept_service, grace)
+            clock.shift(timedelta(minutes=20))
+            other = open_browser(kept_service)
+            submit_login(other, grace, code=grace.codes[0])
+            clock.shift(timedelta(minutes=15))
+            client = open_browser(kept_service)
+            submit_login(client, grace, code=grace.codes[1])
+            page = client.get("/desk/account").text
+            assert len(list_other_sessions(client)) == 1
+            assert "Signed in 25 November 2026, 12:20" in page
+            assert "Signed in 25 November 2026, 12:35" in page
+            assert "12:00" not in page
+            assert not is_signed_in(idle)
+
+    def test_of_others_are_not_listed(self, kept_service, store, kept_clinic, grace):
+        open_signed_in_browser(kept_service, add_practitioner_login(store, kept_clinic))
+        client = open_signed_in_browser(kept_service, grace)
+        assert "not signed in anywhere else" in client.get("/desk/account").text
+        assert list_other_sessions(client) == []
+
+    def test_end_one_by_one(self, browsers):
+        client = browsers[0]
+        newest, _ = list_other_sessions(client)
+        answer = end_sessions(client, session=newest)
+        assert answer.headers["location"] == "/desk/account?ended"
+        assert [is_signed_in(it) for it in browsers] == [True, True, False]
+        assert "were signed out there" in client.get(answer.headers["location"]).text
+
+    def test_end_all_at_once_but_this_one(self, kept_service, kept_clinic, browsers, grace):
+        end_sessions(browsers[0])
+        entry = read_last_entry(kept_service, kept_clinic)
+        assert (entry.action, entry.target, entry.count) == ("sign_out", grace.id, 2)
+        assert [is_signed_in(it) for it in browsers] == [True, False, False]
+
+    @pytest.mark.parametrize("password", ["", "not the password"])
+    def test_end_by_the_password_alone(self, browsers, password):
+        answer = end_sessions(browsers[0], current_password=password)
+        assert answer.status_code == 422
+        assert 'id="current_password-sessions-wrong"' in answer.text
+        assert 'href="#current_password-sessions"' in answer.text
+        assert [is_signed_in(it) for it in browsers] == [True, True, True]
+
+    def test_of_a_colleague_are_not_ended(self, kept_service, store, kept_clinic, browsers):
+        colleague = add_practitioner_login(store, kept_clinic)
+        client = open_signed_in_browser(kept_service, colleague)
+        for session in (*list_other_sessions(browsers[0]), "others"):
+            assert end_sessions(client, session=session).status_code == 303
+        assert [is_signed_in(it) for it in browsers] == [True, True, True]
+
+    def test_of_another_organisation_are_not_ended(self, kept_service, store, browsers):
+        stranger = add_practitioner_login(store, builders.clinic(store))
+        client = open_signed_in_browser(kept_service, stranger)
+        for session in list_other_sessions(browsers[0]):
+            assert end_sessions(client, session=session).status_code == 303
+        assert [is_signed_in(it) for it in browsers] == [True, True, True]
+
+
 NEW = {"current_password": PASSWORD, "password": "ferry without any engine", "password_repeat": ""}
 
 
-def change_password(client, **fields):
+def change_password(client, code, **fields):
     """Change the password on the account page."""
-    form = NEW | {"password_repeat": fields.get("password", NEW["password"])} | fields
+    form = (
+        NEW | {"code": code} | {"password_repeat": fields.get("password", NEW["password"])} | fields
+    )
     return submit_form(client, "/desk/account", "/desk/account/password", **form)
 
 
@@ -395,7 +474,7 @@ class TestPassword:
     ):
         client, elsewhere = open_signed_in_browser(kept_service, grace), open_browser(kept_service)
         submit_login(elsewhere, grace, code=grace.codes[0])
-        answer = change_password(client)
+        answer = change_password(client, grace.codes[2])
         assert answer.headers["location"] == "/desk/account?changed"
         assert "was changed" in client.get(answer.headers["location"]).text
         assert is_signed_in(client)
@@ -412,9 +491,9 @@ class TestPassword:
     def test_the_right_one_renews_the_cookie_of_the_session(self, kept_service, grace):
         client, copied = open_signed_in_browser(kept_service, grace), open_browser(kept_service)
         copied.cookies.update(client.cookies)
-        change_password(client, current_password="not the password")
+        change_password(client, grace.codes[2], current_password="not the password")
         assert is_signed_in(copied)
-        assert change_password(client, password="short").status_code == 422
+        assert change_password(client, grace.codes[2], password="short").status_code == 422
         assert is_signed_in(client)
         assert not is_signed_in(copied)
 
@@ -423,6 +502,8 @@ class TestPassword:
         [
             ({"current_password": "not the password"}, "current_password"),
             ({"current_password": ""}, "current_password"),
+            ({"code": "000000"}, "current_password"),
+            ({"code": ""}, "current_password"),
             ({"password": "short"}, "password"),
             ({"password": "Dr Grace Example"}, "password"),
             ({"password_repeat": "another one altogether"}, "password_repeat"),
@@ -430,7 +511,7 @@ class TestPassword:
     )
     def test_stays_unchanged_if_a_field_is_wrong(self, kept_service, grace, fields, fault):
         client = open_signed_in_browser(kept_service, grace)
-        answer = change_password(client, **fields)
+        answer = change_password(client, **({"code": grace.codes[2]} | fields))
         assert answer.status_code == 422
         assert f'id="{fault}-wrong"' in answer.text
         assert "ferry" not in answer.text
@@ -457,11 +538,24 @@ class TestPassword:
     def test_cannot_be_guessed_at_an_open_desk(self, kept_service, grace):
         client = open_signed_in_browser(kept_service, grace)
         statuses = [
-            change_password(client, current_password=f"guess {n} of it").status_code
+            change_password(client, grace.codes[2], current_password=f"guess {n} of it").status_code
             for n in range(6)
         ]
         assert statuses == [422] * 5 + [429]
-        assert change_password(client).status_code == 429
+        assert change_password(client, grace.codes[2]).status_code == 429
+
+    def test_codes_cannot_be_guessed_at_an_open_desk(self, kept_service, grace):
+        client = open_signed_in_browser(kept_service, grace)
+        statuses = [change_password(client, f"guess-{n}").status_code for n in range(6)]
+        assert statuses == [422] * 5 + [429]
+
+    def test_takes_a_code_only_if_it_is_changed(self, kept_service, grace):
+        client, code = open_signed_in_browser(kept_service, grace), grace.codes[2]
+        assert change_password(client, code, password="short").status_code == 422
+        assert change_password(client, code, current_password="wrong").status_code == 422
+        assert change_password(client, code).status_code == 303
+        fields = {"current_password": NEW["password"], "password": "another ferry at the pier"}
+        assert change_password(client, code, **fields).status_code == 422
 
     def test_is_not_asked_of_a_practitioner_who_signs_in_at_a_provider(
         self, kept_service, store, kept_clinic, grace
@@ -476,7 +570,7 @@ class TestPassword:
             grace.id,
         )
         assert "/desk/account/password" not in client.get("/desk/account").text
-        assert change_password(client).status_code == 422
+        assert change_password(client, grace.codes[2]).status_code == 422
 
     def test_cannot_be_changed_by_another_site(self, kept_service, grace):
         client = open_signed_in_browser(kept_service, grace)

@@ -1,7 +1,7 @@
 """Launches from an EHR: who and for whom are as the EHR says, and nothing else is believed."""
 
 from datetime import timedelta
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 from uuid import uuid4
 
 import pytest
@@ -58,7 +58,7 @@ def grace(store, kept_clinic):
 @pytest.fixture
 def linked_login(store, kept_clinic, grace, ehr):
     """The practitioner, whose account of the EHR is linked."""
-    do(store, kept_clinic, login_credentials.add_identity, grace.id, ehr.url, ehr.subject)
+    do(store, kept_clinic, login_credentials.add_identity, grace.id, ehr.fhir_url, ehr.subject)
     return grace
 
 
@@ -143,13 +143,67 @@ def test_an_account_that_is_linked_is_not_linked_again(
     page = browser.get("/desk/launch").text
     response = browser.post("/desk/launch/identity", data={"token": read_csrf_token(page)})
     assert response.status_code == 409
-    assert login_credentials.look_up_identity(store, ehr.url, own)[1] == linked_login.id
+    assert login_credentials.look_up_identity(store, ehr.fhir_url, own)[1] == linked_login.id
     ehr.subject = own
     other_browser = open_browser(kept_service)
     submit_login(other_browser, colleague)
     sealed_launch = browser_launch(browser, ehr)
     other_browser.cookies.set("nociscreen_launch", sealed_launch)
     assert other_browser.get("/desk/launch").status_code == 409
+
+
+def test_an_account_is_linked_only_after_a_recent_login(browser, ehr, grace, store):
+    with time_machine.travel("2026-11-25T12:00:00Z", tick=False) as clock:
+        submit_login(browser, grace)
+        clock.shift(timedelta(minutes=9))
+        launch_desk(browser, ehr)
+        token = read_csrf_token(browser.get("/desk/launch").text)
+        clock.shift(timedelta(minutes=2))
+        response = browser.post("/desk/launch/identity", data={"token": token})
+        assert response.headers["location"] == "/sign-in"
+        assert login_credentials.look_up_identity(store, ehr.fhir_url, ehr.subject) is None
+        assert browser.get("/desk").headers["location"] == "/sign-in"
+        answer = submit_login(browser, grace, code=grace.codes[0])
+        assert answer.headers["location"] == "/desk/launch"
+        token = read_csrf_token(browser.get("/desk/launch").text)
+        browser.post("/desk/launch/identity", data={"token": token})
+        identity = login_credentials.look_up_identity(store, ehr.fhir_url, ehr.subject)
+        assert identity[1] == grace.id
+
+
+def test_an_ehr_cannot_name_an_account_of_another_issuer(
+    browser, ehr, grace, store, kept_clinic, monkeypatch
+):
+    provider = "https://idp.example"
+    do(store, kept_clinic, login_credentials.add_identity, grace.id, provider, ehr.subject)
+    back = begin(browser, ehr)
+    monkeypatch.setattr(ehr, "discovery", {"issuer": provider})
+    monkeypatch.setattr(ehr, "claims", {"iss": provider})
+    assert browser.get(back).headers["location"] == "/desk/launch"
+    assert "nociscreen_session" not in browser.cookies
+    assert browser.get("/desk/launch").headers["location"] == "/sign-in"
+
+
+class TestAResponseThatNamesItsIssuer:
+    """As RFC 9207 asks, so that the code of one EHR is never redeemed at another."""
+
+    @pytest.fixture(autouse=True)
+    def _linked(self, linked_login):
+        pass
+
+    def test_of_another_one_is_refused(self, browser, ehr):
+        back = f"{begin(browser, ehr)}&iss=https%3A%2F%2Fanother.example"
+        assert browser.get(back).status_code == 403
+        assert ehr.redemption_count == 0
+
+    def test_is_accepted(self, browser, ehr):
+        back = f"{begin(browser, ehr)}&{urlencode({'iss': ehr.url})}"
+        assert browser.get(back).headers["location"] == "/desk/launch"
+
+    def test_is_required_where_the_ehr_says_so(self, browser, ehr, monkeypatch):
+        supported = {"authorization_response_iss_parameter_supported": True}
+        monkeypatch.setattr(ehr, "discovery", supported)
+        assert browser.get(begin(browser, ehr)).status_code == 403
 
 
 def browser_launch(browser, ehr) -> str:

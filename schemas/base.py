@@ -1,6 +1,7 @@
 """Base model and field types: frozen, closed to unknown keys, with exact numbers."""
 
 from decimal import Decimal
+from functools import cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import (
@@ -11,8 +12,10 @@ from pydantic import (
     Field,
     PlainSerializer,
     StringConstraints,
+    TypeAdapter,
     WithJsonSchema,
 )
+from pydantic_core import SchemaSerializer
 
 T = TypeVar("T")
 
@@ -24,10 +27,28 @@ class FrozenModel(BaseModel):
 
 
 class FrozenPart:
-    """Base of frozen dataclasses inside models: cheap to build, validated only when parsed."""
+    """Base of frozen dataclasses inside models: cheap to build, validated only when parsed.
 
-    __slots__ = ()
+    A part remembers its JSON, as it never changes.
+    """
+
+    __slots__ = ("json",)
     __pydantic_config__ = FrozenModel.model_config
+    json: bytes
+
+    def __getattr__(self, name: str) -> bytes:
+        """Write the part as a JSON object when its JSON is first read."""
+        if name != "json":
+            raise AttributeError(name)
+        part_type: Any = type(self)
+        content = _find_serializer(part_type).to_json(self, by_alias=True)
+        object.__setattr__(self, "json", content)
+        return content
+
+
+@cache
+def _find_serializer(part_type: Any) -> SchemaSerializer:
+    return TypeAdapter(part_type).serializer
 
 
 def to_json_number(value: Decimal) -> int | float:

@@ -1,20 +1,17 @@
 """Builds the result of one criterion: its answers, its points and the explanation."""
 
 from collections.abc import Callable, Sequence
-from functools import lru_cache
 from typing import Any, Literal
 
 from schemas.assessments.assessment import AppliedDiscount, WeighedCriterion
-from schemas.rulebooks.conditions import iterate_statements
+from schemas.rulebooks.conditions import list_subjects
 from schemas.rulebooks.rulebook import Criterion
 from scoring.conditions import Facts
 from scoring.explanation import NOT_ASKED, PLACEHOLDER, Explainer
+from scoring.remembered_parts import remember_part
 from scoring.weighing import CriterionPoints, to_points
 
-REMEMBERED_RESULTS = 256
-_REUSABLE_TYPES = frozenset({type(None), type(NOT_ASKED), bool, int, str, tuple})
-"""Types whose equal values read the same, which 5.0 and 5 do not; tuples hold option ids."""
-BuildResult = Callable[[CriterionPoints, Facts], WeighedCriterion]
+BuildResult = Callable[[Facts, CriterionPoints], WeighedCriterion]
 
 
 def compile_criterion_result(
@@ -24,14 +21,13 @@ def compile_criterion_result(
     *,
     gives_open_points: bool = False,
 ) -> BuildResult:
-    """Return a function that builds the criterion's result from its weight and the facts.
+    """Return a function that builds the criterion's result from the facts and its weight.
 
     An unanswered criterion has no points, or with `gives_open_points` those that are certain.
-    The latest results are remembered by the weight and by every answer that their sentences read.
     """
     explain = explainer.compile_explanation(criterion, question_ids)
 
-    def build(weight: CriterionPoints, facts: Facts) -> WeighedCriterion:
+    def build(facts: Facts, weight: CriterionPoints) -> WeighedCriterion:
         level = None if weight.level is None else criterion.level[weight.level]
         explanation = explain(weight, facts)
         return WeighedCriterion(
@@ -54,22 +50,7 @@ def compile_criterion_result(
             citations=criterion.citations,
         )
 
-    names = _list_read_names(criterion, question_ids)
-
-    @lru_cache(REMEMBERED_RESULTS)
-    def build_from_values(
-        weight: CriterionPoints, values: tuple[Any, ...], _types: tuple[type, ...]
-    ) -> WeighedCriterion:
-        return build(weight, dict(zip(names, values, strict=True)))
-
-    def build_or_reuse(weight: CriterionPoints, facts: Facts) -> WeighedCriterion:
-        values = tuple([facts.get(name) for name in names])
-        types = tuple([type(value) for value in values])
-        if _REUSABLE_TYPES.issuperset(types):
-            return build_from_values(weight, values, types)
-        return build(weight, facts)
-
-    return build_or_reuse
+    return remember_part(_list_read_names(criterion, question_ids), build)
 
 
 def _list_read_names(criterion: Criterion, question_ids: Sequence[str]) -> tuple[str, ...]:
@@ -77,12 +58,8 @@ def _list_read_names(criterion: Criterion, question_ids: Sequence[str]) -> tuple
     placeholders = (
         name for level in criterion.level for name in PLACEHOLDER.findall(level.finding)
     )
-    subjects = (
-        statement.subject
-        for discount in criterion.discount
-        for statement in iterate_statements(discount.when)
-    )
-    return tuple(dict.fromkeys([*question_ids, *placeholders, *subjects]))
+    discounts = [discount.when for discount in criterion.discount]
+    return (*question_ids, *placeholders, *list_subjects(*discounts))
 
 
 def _find_answer(facts: Facts, question: str) -> Any:

@@ -8,12 +8,13 @@ most.
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
-from schemas.rulebooks.conditions import iterate_statements
+from schemas.rulebooks.conditions import list_subjects
 from schemas.rulebooks.rulebook import Band, Criterion, Question, Rulebook
 from scoring.conditions import CompiledCondition, Facts, Truth, compile_condition
+from scoring.remembered_parts import REMEMBERED_NUMBERS, remember_part
 
 
 class CriterionPoints(NamedTuple):
@@ -37,9 +38,9 @@ class CriterionPoints(NamedTuple):
 class Sums(NamedTuple):
     """Domain sums, domain points after clamp and gate, and totals, each in rulebook order."""
 
-    domain_sums: list[int]
-    domain_points: list[int]
-    totals: list[int]
+    domain_sums: tuple[int, ...]
+    domain_points: tuple[int, ...]
+    totals: tuple[int, ...]
 
 
 WeighCriterion = Callable[[Facts], CriterionPoints]
@@ -67,7 +68,10 @@ def compile_criterion(
     With `counts_certain_points` an unanswered criterion gives what every level still possible
     gives at least.
     """
-    read_level = _compile_levels(criterion, questions)
+    levels = [
+        (compile_condition(level.when, questions), to_hundredths(level.points))
+        for level in criterion.level
+    ]
     tests = [compile_condition(discount.when, questions) for discount in criterion.discount]
     factors = [to_hundredths(discount.factor) for discount in criterion.discount]
 
@@ -97,20 +101,11 @@ def compile_criterion(
         )
 
     def weigh(facts: Facts) -> CriterionPoints:
-        return weight(*read_level(facts), tuple([holds(facts) for holds in tests]))
+        return weight(*_read_levels(levels, facts), tuple([holds(facts) for holds in tests]))
 
-    return weigh
-
-
-def find_enumerable_question(criterion: Criterion, questions: Mapping[str, Question]) -> str | None:
-    """Return the only question the levels read, if it is a boolean or a choice; otherwise None."""
-    subjects = {
-        statement.subject
-        for level in criterion.level
-        for statement in iterate_statements(level.when)
-    }
-    question = questions.get(subjects.pop()) if len(subjects) == 1 else None
-    return question.id if question and question.kind in ("boolean", "choice") else None
+    conditions = [level.when for level in criterion.level]
+    conditions += [discount.when for discount in criterion.discount]
+    return remember_part(list_subjects(*conditions), weigh)
 
 
 class PointsAdder:
@@ -132,6 +127,7 @@ class PointsAdder:
             for gate in rulebook.gate
         ]
         self._totals = [[indexes[name] for name in total.domains] for total in rulebook.total]
+        self._sum_domains = lru_cache(REMEMBERED_NUMBERS)(self._calculate_totals)
 
     def find_domain(self, criterion: int) -> int:
         """Return the index of the domain of the criterion at this index."""
@@ -142,51 +138,30 @@ class PointsAdder:
         domains = [0] * len(self._bounds)
         for index, criterion_points in zip(self._domain_indexes, points, strict=True):
             domains[index] += criterion_points
-        return self._sum_domains(domains)
+        return self._sum_domains(tuple(domains))
 
     def remove_criterion(self, sums: Sums, criterion: int, points: int) -> Sums:
         """Return the sums without the points of the criterion at this index."""
-        domain = self._domain_indexes[criterion]
-        domains = sums.domain_sums.copy()
-        domains[domain] -= points
-        if self._clamp(domain, domains[domain]) == self._clamp(domain, sums.domain_sums[domain]):
-            return sums._replace(domain_sums=domains)
-        return self._sum_domains(domains)
+        return self.add_changes(sums, [(criterion, -points)])
 
     def add_changes(self, sums: Sums, changes: Iterable[tuple[int, int]]) -> Sums:
         """Return the sums after these changes of points, each with the index of its criterion."""
-        domains = sums.domain_sums.copy()
+        domains = list(sums.domain_sums)
         for criterion, points in changes:
             domains[self._domain_indexes[criterion]] += points
-        return self._sum_domains(domains)
+        return self._sum_domains(tuple(domains))
 
-    def _clamp(self, domain: int, points: int) -> int:
-        floor, ceiling = self._bounds[domain]
-        return max(floor, min(points, ceiling))
-
-    def _sum_domains(self, domains: list[int]) -> Sums:
-        clamped = [self._clamp(domain, points) for domain, points in enumerate(domains)]
+    def _calculate_totals(self, domains: tuple[int, ...]) -> Sums:
+        clamped = [
+            floor if points < floor else min(points, ceiling)
+            for points, (floor, ceiling) in zip(domains, self._bounds, strict=True)
+        ]
         gated = clamped.copy()
         for domain, needs, least in self._gates:
             if sum(map(clamped.__getitem__, needs)) < least:
                 gated[domain] = 0
         totals = [sum(map(gated.__getitem__, members)) for members in self._totals]
-        return Sums(domains, gated, totals)
-
-
-def _compile_levels(
-    criterion: Criterion, questions: Mapping[str, Question]
-) -> Callable[[Facts], LevelResult]:
-    levels = [
-        (compile_condition(level.when, questions), to_hundredths(level.points))
-        for level in criterion.level
-    ]
-    question = find_enumerable_question(criterion, questions)
-    if question is None:
-        return lambda facts: _read_levels(levels, facts)
-    answers = (None, True, False, *(option.id for option in questions[question].options))
-    table = {answer: _read_levels(levels, {question: answer}) for answer in answers}
-    return lambda facts: table[facts.get(question)]
+        return Sums(domains, tuple(gated), tuple(totals))
 
 
 def _read_levels(levels: Sequence[tuple[CompiledCondition, int]], facts: Facts) -> LevelResult:

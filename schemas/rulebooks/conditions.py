@@ -193,6 +193,17 @@ def iterate_statements(condition: "Condition | None") -> Iterator[Statement]:
         yield from iterate_statements(part)
 
 
+def list_subjects(*conditions: "Condition | None") -> tuple[str, ...]:
+    """Return the names of all facts that the conditions read, without duplicates, in order."""
+    return tuple(
+        dict.fromkeys(
+            statement.subject
+            for condition in conditions
+            for statement in iterate_statements(condition)
+        )
+    )
+
+
 def list_parts(condition: "Condition | None") -> tuple["Condition", ...]:
     """Return the conditions that this one joins; none for a statement."""
     match condition:

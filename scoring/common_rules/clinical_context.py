@@ -1,6 +1,7 @@
 """Adds clinical context to a score: gradings, patterns, findings and limitations."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
 from itertools import chain
 from typing import Literal
 
@@ -13,6 +14,7 @@ from schemas.assessments.assessment_context import (
     Patterns,
     PatternState,
 )
+from schemas.rulebooks.conditions import list_subjects
 from schemas.rulebooks.rulebook import (
     Finding,
     GradeStep,
@@ -24,37 +26,25 @@ from schemas.rulebooks.rulebook import (
 from scoring.answers.intake_facts import IntakeFacts
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
+from scoring.remembered_parts import remember_part
 
+_State = Literal["seen", "not_seen", "not_asked"]
 CitingPart = RaisedFlag | WeighedCriterion | GradingResult | FindingInContext | NextStepOption
 
 
 def apply_gradings(loaded: LoadedRulebook, facts: Facts) -> dict[str, GradingResult]:
     """Return the result of each published grading, by its id."""
-    return {grading.id: _grade(loaded, grading, facts) for grading in loaded.rulebook.grading}
+    return {name: grade(facts) for name, grade in _compile_gradings(loaded).items()}
 
 
 def match_patterns(loaded: LoadedRulebook, facts: Facts) -> Patterns:
     """Return the state of every pattern of the evidence sheet, by its own numbering."""
-    states = tuple(
-        PatternState(
-            number=pattern.number,
-            label=pattern.label,
-            state=_pattern_state(loaded, pattern, facts),
-            criteria=pattern.criteria,
-            evidence=pattern.evidence,
-        )
-        for pattern in loaded.rulebook.pattern
-    )
-    return Patterns(seen=sum(pattern.state == "seen" for pattern in states), list=states)
+    return _compile_patterns(loaded)(facts)
 
 
 def list_findings_in_context(loaded: LoadedRulebook, facts: Facts) -> tuple[FindingInContext, ...]:
     """Return each reported finding with its prevalence without pain and the counter-evidence."""
-    return tuple(
-        _put_in_context(finding, facts)
-        for finding in loaded.rulebook.finding
-        if finding.id in (facts.get(finding.question) or ())
-    )
+    return _compile_findings(loaded)(facts)
 
 
 def list_limitations(loaded: LoadedRulebook, intake: IntakeFacts, facts: Facts) -> tuple[str, ...]:
@@ -83,17 +73,27 @@ def list_unverified_sources(
     return (book.wording.unverified_sources.format(sources=sources),)
 
 
-def _grade(loaded: LoadedRulebook, grading: Grading, facts: Facts) -> GradingResult:
-    step = next(step for step in grading.grade if _grade_applies(loaded, step, facts))
-    return GradingResult(
-        grade=step.id,
-        label=step.label,
-        criteria=tuple(
-            GradedCriterion(id=line.id, label=line.label, met=_is_met(loaded, line, facts))
-            for line in grading.criterion
-        ),
-        citations=grading.citations,
-    )
+@cache
+def _compile_gradings(loaded: LoadedRulebook) -> dict[str, Callable[[Facts], GradingResult]]:
+    return {grading.id: _compile_grading(loaded, grading) for grading in loaded.rulebook.grading}
+
+
+def _compile_grading(loaded: LoadedRulebook, grading: Grading) -> Callable[[Facts], GradingResult]:
+    def grade(facts: Facts) -> GradingResult:
+        step = next(step for step in grading.grade if _grade_applies(loaded, step, facts))
+        return GradingResult(
+            grade=step.id,
+            label=step.label,
+            criteria=tuple(
+                GradedCriterion(id=line.id, label=line.label, met=_is_met(loaded, line, facts))
+                for line in grading.criterion
+            ),
+            citations=grading.citations,
+        )
+
+    steps = [condition for step in grading.grade for condition in (step.when, step.unless)]
+    lines = [condition for line in grading.criterion for condition in (line.met, line.not_met)]
+    return remember_part(list_subjects(*steps, *lines), grade)
 
 
 def _grade_applies(loaded: LoadedRulebook, step: GradeStep, facts: Facts) -> bool:
@@ -109,9 +109,39 @@ def _is_met(loaded: LoadedRulebook, criterion: GradingCriterion, facts: Facts) -
     return False if loaded.evaluate(criterion.not_met, facts) is True else None
 
 
-def _pattern_state(
-    loaded: LoadedRulebook, pattern: Pattern, facts: Facts
-) -> Literal["seen", "not_seen", "not_asked"]:
+@cache
+def _compile_patterns(loaded: LoadedRulebook) -> Callable[[Facts], Patterns]:
+    """Return a function that remembers the state of each pattern, and the sheet of these states."""
+    find_states = [_compile_pattern(loaded, pattern) for pattern in loaded.rulebook.pattern]
+
+    def build_patterns(_: Facts, *states: _State) -> Patterns:
+        patterns = zip(loaded.rulebook.pattern, states, strict=True)
+        return Patterns(
+            seen=states.count("seen"),
+            list=tuple(
+                PatternState(
+                    number=pattern.number,
+                    label=pattern.label,
+                    state=state,
+                    criteria=pattern.criteria,
+                    evidence=pattern.evidence,
+                )
+                for pattern, state in patterns
+            ),
+        )
+
+    build = remember_part((), build_patterns)
+    return lambda facts: build(facts, *[find_state(facts) for find_state in find_states])
+
+
+def _compile_pattern(loaded: LoadedRulebook, pattern: Pattern) -> Callable[[Facts], _State]:
+    return remember_part(
+        list_subjects(pattern.seen, pattern.not_seen),
+        lambda facts: _pattern_state(loaded, pattern, facts),
+    )
+
+
+def _pattern_state(loaded: LoadedRulebook, pattern: Pattern, facts: Facts) -> _State:
     is_seen = loaded.evaluate(pattern.seen, facts)
     if is_seen is True:
         return "seen"
@@ -119,6 +149,21 @@ def _pattern_state(
         is_seen is False if pattern.not_seen is None else loaded.evaluate(pattern.not_seen, facts)
     )
     return "not_seen" if is_not_seen else "not_asked"
+
+
+@cache
+def _compile_findings(loaded: LoadedRulebook) -> Callable[[Facts], tuple[FindingInContext, ...]]:
+    findings = loaded.rulebook.finding
+
+    def list_reported(facts: Facts) -> tuple[FindingInContext, ...]:
+        return tuple(
+            _put_in_context(finding, facts)
+            for finding in findings
+            if finding.id in (facts.get(finding.question) or ())
+        )
+
+    names = (name for finding in findings for name in (finding.question, finding.age_question))
+    return remember_part(filter(None, names), list_reported)
 
 
 def _put_in_context(finding: Finding, facts: Facts) -> FindingInContext:

@@ -1,10 +1,15 @@
 """Checks what both generations of rules check alike: open safety questions, and the scope."""
 
+from collections.abc import Callable
+from functools import cache
 from typing import NamedTuple
 
 from schemas.assessments.assessment import Safety, Scope, ScopeReason
+from schemas.rulebooks.conditions import list_subjects
 from scoring.answers.intake_facts import IntakeFacts
 from scoring.compiled_rulebook import LoadedRulebook
+from scoring.conditions import Facts
+from scoring.remembered_parts import remember_part
 
 NO_TIER = "none"
 
@@ -23,11 +28,22 @@ def list_open_safety_questions(loaded: LoadedRulebook, intake: IntakeFacts) -> t
 
 def assess_scope(loaded: LoadedRulebook, intake: IntakeFacts) -> Scope:
     """Return the reasons that put the intake out of scope, and the unanswered scope questions."""
-    return Scope(
-        reasons=tuple(
-            ScopeReason(id=rule.id, label=rule.label)
-            for rule in loaded.rulebook.scope
-            if loaded.evaluate(rule.when, intake.facts)
-        ),
-        unanswered=tuple(filter(intake.is_open, loaded.scope_questions)),
-    )
+    unanswered = tuple(filter(intake.is_open, loaded.scope_questions))
+    return _compile_scope(loaded)(intake.facts, unanswered)
+
+
+@cache
+def _compile_scope(loaded: LoadedRulebook) -> Callable[[Facts, tuple[str, ...]], Scope]:
+    rules = loaded.rulebook.scope
+
+    def build_scope(facts: Facts, unanswered: tuple[str, ...]) -> Scope:
+        return Scope(
+            reasons=tuple(
+                ScopeReason(id=rule.id, label=rule.label)
+                for rule in rules
+                if loaded.evaluate(rule.when, facts)
+            ),
+            unanswered=unanswered,
+        )
+
+    return remember_part(list_subjects(*(rule.when for rule in rules)), build_scope)

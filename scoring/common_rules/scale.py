@@ -1,11 +1,13 @@
 """Places totals in bands and ledgers in a mechanism picture. Sums are in hundredths of a point."""
 
 from bisect import bisect_right
+from functools import lru_cache
 
 from schemas.assessments.assessment import MechanismPicture
 from schemas.rulebooks.rulebook import Band, Picture
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
+from scoring.remembered_parts import REMEMBERED_NUMBERS
 from scoring.weighing import Sums, to_hundredths, to_points
 
 
@@ -49,11 +51,18 @@ def build_picture(
     if not loaded.rulebook.ledger:
         return None
     ledgers = _calculate_ledgers(loaded, sums, facts)
-    exact_ledgers = {name: to_points(points) for name, points in ledgers.items()}
     if not is_identified:
-        return MechanismPicture(id=None, label=None, ledgers=exact_ledgers)
+        return _build_picture(None, None, tuple(ledgers.items()))
     match = next(picture for picture in loaded.rulebook.picture if _matches(picture, ledgers))
-    return MechanismPicture(id=match.id, label=match.label, ledgers=exact_ledgers)
+    return _build_picture(match.id, match.label, tuple(ledgers.items()))
+
+
+@lru_cache(REMEMBERED_NUMBERS)
+def _build_picture(
+    name: str | None, label: str | None, ledgers: tuple[tuple[str, int], ...]
+) -> MechanismPicture:
+    exact_ledgers = {ledger: to_points(points) for ledger, points in ledgers}
+    return MechanismPicture(id=name, label=label, ledgers=exact_ledgers)
 
 
 def _calculate_ledgers(loaded: LoadedRulebook, sums: Sums, facts: Facts) -> dict[str, int]:

@@ -1,11 +1,13 @@
 """Recalculates the banded total and its band without single criteria."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 from schemas.assessments.assessment import WhatIf
 from scoring.common_rules.scale import select_band
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
+from scoring.remembered_parts import REMEMBERED_NUMBERS
 from scoring.weighing import CriterionPoints, Sums, to_points
 
 
@@ -28,11 +30,21 @@ def calculate_what_ifs(
             sums_without = loaded.adder.remove_criterion(sums, index, weight.points)
             new_band = select_band(loaded, sums_without, facts) if band else None
             what_ifs.append(
-                WhatIf(
-                    criterion=criterion.id,
-                    points=to_points(sums_without.totals[banded]),
-                    band=new_band.id if new_band else None,
-                    changes_band=new_band.id != band if new_band else None,
+                _build_what_if(
+                    criterion.id,
+                    sums_without.totals[banded],
+                    new_band.id if new_band else None,
+                    band,
                 )
             )
     return tuple(what_ifs)
+
+
+@lru_cache(REMEMBERED_NUMBERS)
+def _build_what_if(criterion: str, points: int, band: str | None, old_band: str | None) -> WhatIf:
+    return WhatIf(
+        criterion=criterion,
+        points=to_points(points),
+        band=band,
+        changes_band=None if band is None else band != old_band,
+    )

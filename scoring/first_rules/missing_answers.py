@@ -4,9 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from schemas.assessments.assessment import MissingAnswer
+from scoring.common_rules.score_parts import build_missing_answer
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.conditions import Facts
-from scoring.weighing import CriterionPoints, to_points
+from scoring.weighing import CriterionPoints
 
 
 def list_missing_answers(
@@ -26,6 +27,6 @@ def list_missing_answers(
     optional_questions = [name for name in unanswered if name not in required and swings[name] > 0]
     optional_questions.sort(key=lambda name: -swings[name])
     return tuple(
-        MissingAnswer(question=name, swing=to_points(swings[name]))
+        build_missing_answer(name, swings[name])
         for name in [*missing_required, *optional_questions]
     )

@@ -1,9 +1,12 @@
 """Raises red flags: concerns for the person first, then by urgency."""
 
 from schemas.assessments.assessment import RaisedFlag, Safety
+from schemas.rulebooks.conditions import list_subjects
 from scoring.answers.intake_facts import IntakeFacts
 from scoring.common_rules.safety import NO_TIER, SafetyResult, list_open_safety_questions
 from scoring.compiled_rulebook import LoadedRulebook
+from scoring.conditions import Facts
+from scoring.remembered_parts import remember_part
 
 
 class FirstSafetyRules:
@@ -18,6 +21,8 @@ class FirstSafetyRules:
             loaded.rulebook.flag,
             key=lambda flag: (not flag.about_person, self._urgency[flag.tier]),
         )
+        conditions = [flag.when for flag in self.sorted_flags]
+        self._raise_flags = remember_part(list_subjects(*conditions), self._build_safety)
 
     def assess_safety(self, intake: IntakeFacts) -> SafetyResult:
         """Return the red flags raised.
@@ -25,11 +30,13 @@ class FirstSafetyRules:
         A flag is raised only if its condition is known to be true; unanswered safety questions
         are listed.
         """
-        facts = intake.facts
+        unanswered = list_open_safety_questions(self._loaded, intake)
+        return self._raise_flags(intake.facts, unanswered)
+
+    def _build_safety(self, facts: Facts, unanswered: tuple[str, ...]) -> SafetyResult:
         raised_flags = [
             flag for flag in self.sorted_flags if self._loaded.evaluate(flag.when, facts)
         ]
-        unanswered = list_open_safety_questions(self._loaded, intake)
         return SafetyResult(
             Safety(
                 tier=min(

@@ -1,14 +1,15 @@
 """Ranks open questions by how far their criteria could still move the banded total."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from schemas.assessments.assessment import MissingAnswer
 from schemas.rulebooks.rulebook import Question
 from scoring.answers.intake_facts import IntakeFacts
-from scoring.answers.question_dependencies import map_question_reads
+from scoring.answers.question_dependencies import QuestionReads, map_question_reads
+from scoring.common_rules.score_parts import build_missing_answer
 from scoring.common_rules.weighed_intake import WeighedIntake
 from scoring.compiled_rulebook import LoadedRulebook
-from scoring.weighing import to_points
 
 FIRST_QUESTIONS = 3
 """How many of the missing answers are named to be asked first."""
@@ -27,6 +28,7 @@ class MissingAnswerRules:
             if not question.optional and question.id not in self._must_answer
         ]
         self._reads = map_question_reads(book)
+        self._criteria_by_question = _list_readers(self._reads)
 
     def list_missing_answers(
         self, intake: IntakeFacts, weighed_intake: WeighedIntake
@@ -36,9 +38,7 @@ class MissingAnswerRules:
         These come by swing, then the short form first, then in questionnaire order.
         """
         required = [
-            MissingAnswer(question=name, swing=None)
-            for name in self._must_answer
-            if intake.is_open(name)
+            build_missing_answer(name, None) for name in self._must_answer if intake.is_open(name)
         ]
         swings = [
             (question, swing)
@@ -49,10 +49,7 @@ class MissingAnswerRules:
         swings.sort(key=lambda pair: (-pair[1], not pair[0].core))
         return (
             *required,
-            *(
-                MissingAnswer(question=question.id, swing=to_points(swing))
-                for question, swing in swings
-            ),
+            *(build_missing_answer(question.id, swing) for question, swing in swings),
         )
 
     def list_first_questions(
@@ -84,20 +81,19 @@ class MissingAnswerRules:
 
     def _find_criteria(
         self, names: set[str], weighed_intake: WeighedIntake
-    ) -> tuple[list[int], list[int]]:
+    ) -> tuple[set[int], set[int]]:
         """Return the criteria that the questions reach by levels, and those by discounts alone."""
-        by_levels, by_discounts = [], []
-        for index, weight in enumerate(weighed_intake.criteria):
-            if weight.least == weight.most:
-                continue
-            if weight.level is None and not names.isdisjoint(self._reads.levels[index]):
-                by_levels.append(index)
-            elif any(
-                not names.isdisjoint(self._reads.discounts[index][discount])
-                for discount in weight.open_discounts
-            ):
-                by_discounts.append(index)
-        return by_levels, by_discounts
+        by_levels, by_discounts = set(), set()
+        for name in names:
+            for index, discounts in self._criteria_by_question.get(name, ()):
+                weight = weighed_intake.criteria[index]
+                if weight.least == weight.most:
+                    continue
+                if discounts is None and weight.level is None:
+                    by_levels.add(index)
+                elif discounts and not discounts.isdisjoint(weight.open_discounts):
+                    by_discounts.add(index)
+        return by_levels, by_discounts - by_levels
 
     def _can_move(self, weighed_intake: WeighedIntake, criterion: int) -> bool:
         domain = self._loaded.adder.find_domain(criterion)
@@ -110,3 +106,18 @@ class MissingAnswerRules:
         changes = [(index, getattr(weight, side) - weight.points) for index, weight in weights]
         sums = self._loaded.adder.add_changes(weighed_intake.current, changes)
         return sums.totals[self._loaded.banded_total_index or 0]
+
+
+def _list_readers(reads: QuestionReads) -> dict[str, list[tuple[int, frozenset[int] | None]]]:
+    """Return the criteria that read each question: in levels, or in the discounts at these indexes.
+
+    A criterion that reads it in both comes twice; None stands for its levels.
+    """
+    readers: defaultdict[str, list[tuple[int, frozenset[int] | None]]] = defaultdict(list)
+    for index, (levels, discounts) in enumerate(zip(reads.levels, reads.discounts, strict=True)):
+        for name in levels:
+            readers[name].append((index, None))
+        for name in frozenset[str]().union(*discounts):
+            using = frozenset(n for n, questions in enumerate(discounts) if name in questions)
+            readers[name].append((index, using))
+    return dict(readers)

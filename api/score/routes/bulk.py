@@ -12,6 +12,7 @@ from api.http.errors.error_responses import BODY_ERRORS, error_responses
 from api.intakes.models import Intake, intake_union
 from api.problems import Problem, ProblemBody, build_body_problem
 from schemas.assessments.assessment import Assessment
+from schemas.assessments.assessment_json import write_assessment
 from schemas.base import FrozenModel
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
@@ -78,7 +79,7 @@ def _score(intake_type: TypeAdapter[Intake], value: Any, rulebooks: Catalogue) -
         intake.answers.model_dump(exclude_none=True),
         attested=intake.attested,
     )
-    return f'{{"assessment":{assessment.model_dump_json(by_alias=True)},"problem":null}}'
+    return f'{{"assessment":{write_assessment(assessment).decode()},"problem":null}}'
 
 
 def _render_problem(problem: Problem) -> str:

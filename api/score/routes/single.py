@@ -25,6 +25,7 @@ from api.intakes.short_assessment import (
     shorten_assessment,
 )
 from schemas.assessments.assessment import Assessment
+from schemas.assessments.assessment_json import write_assessment
 from schemas.assessments.short_assessment import ShortAssessment
 from scoring.catalogue import Catalogue
 from scoring.engine import assess
@@ -51,7 +52,7 @@ def build_router(catalogue: Catalogue) -> APIRouter:
         answers = intake.answers.model_dump(exclude_none=True)
         loaded = rulebooks.find_active(intake.rulebook)
         assessment = assess(loaded, answers, attested=intake.attested)
-        body = assessment.model_dump_json(by_alias=True)
+        body = write_assessment(assessment)
         if prefers_minimal(prefer):
             return send_minimal(shorten_assessment(json.loads(body)))
         return Response(body, media_type="application/json")

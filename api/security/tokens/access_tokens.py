@@ -55,6 +55,7 @@ class AccessTokens:
             max_expiry_seconds=MAX_LIFETIME_SECONDS + CLOCK_SKEW_SECONDS,
         )
         self._find = find_key
+        self._read_kid_cached = lru_cache(maxsize=CACHED_TOKENS)(read_claimed_kid)
         self._verify_cached = lru_cache(maxsize=CACHED_TOKENS)(self._verify_with_key)
 
     def issue(
@@ -102,7 +103,7 @@ class AccessTokens:
         The key is looked up on every call, so that a revoked key takes effect at once: by
         `find_key`, if given. Its errors are passed on.
         """
-        key = (find_key or self._find)(read_claimed_kid(token))
+        key = (find_key or self._find)(self._read_kid_cached(token))
         principal = self._verify_cached(token, key)
         if principal.expires_at <= time.time():
             raise InvalidTokenError("expired")

@@ -24,6 +24,7 @@ from api.store.screenings.acknowledgements import FlagAction
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
 from schemas.assessments.assessment import Assessment
+from schemas.assessments.assessment_json import write_assessment
 from schemas.patients.patient import KnownPatient, parse_stored_patient
 from schemas.patients.screening import (
     Acknowledgement,
@@ -64,7 +65,7 @@ class SealedScreening(NamedTuple):
 def seal_screening(key: DataKey, screening: Screening) -> SealedScreening:
     """Encrypt a screening that is not stored yet; this needs no transaction."""
     assessment = screening.assessment
-    assessment_json = assessment.model_dump_json(by_alias=True).encode()
+    assessment_json = write_assessment(assessment)
     plaintexts = {
         "patient": screening.patient.model_dump_json(exclude_none=True).encode(),
         "context": screening.context.model_dump_json(exclude_none=True).encode(),

@@ -3,12 +3,11 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.observability.metrics import BacklogLevel
-from api.store.accounts import organisations
 from api.store.accounts.organisations import SERVICE_ACTOR
 from api.store.batches import worker_heartbeats
 from api.store.batches.chunks import WAITING
@@ -18,6 +17,7 @@ from api.store.database.tables import (
     DeliveryRow,
     LinkRow,
     NotificationRow,
+    OrganisationRow,
     ScreeningRow,
     match_reference,
 )
@@ -88,7 +88,7 @@ def _count_unacknowledged(store: Store) -> Iterator[BacklogLevel]:
     """Count by tier; the hash of a tier differs by organisation."""
     counts = dict.fromkeys(URGENT_TIERS, 0)
     with store.read_all_organisations() as session:
-        ids = [row.id for row in organisations.list_organisations(session) if row.active]
+        ids = _list_screening_organisations(session)
     for organisation in ids:
         with store.continue_read(SERVICE_ACTOR._replace(organisation=organisation)) as work:
             for tier in URGENT_TIERS:
@@ -100,3 +100,10 @@ def _count_unacknowledged(store: Store) -> Iterator[BacklogLevel]:
                 counts[tier] += len(work.session.execute(query).all())
     for tier, count in counts.items():
         yield BacklogLevel("red_flags_unacknowledged", count, (("tier", tier),))
+
+
+def _list_screening_organisations(session: Session) -> list[str]:
+    """Return the active organisations that have a screening; no other needs its keys."""
+    has_screening = exists().where(col(ScreeningRow.organisation_id) == col(OrganisationRow.id))
+    query = select(col(OrganisationRow.id)).where(col(OrganisationRow.active), has_screening)
+    return list(session.execute(query).scalars())

@@ -19,10 +19,13 @@ from support.builders import (
     copy_empty_store,
     fill_patient_record,
 )
+from support.callers import statements
+from support.contract_document import read_contract
 
 from api.cli.worker_health import running_health_server
 from api.main import create_app
 from api.observability.metrics import Metrics
+from api.store.operations.backlog import read_backlog
 from api.store.operations.startup import open_store
 
 ROOT = Path(__file__).parents[3]
@@ -71,12 +74,17 @@ def test_requests_are_counted_by_the_route_as_declared(client):
     assert samples[f'nociscreen_request_seconds_count{{route="{route}"}}'] == 3
 
 
-def test_every_route_is_counted_by_its_path_in_the_description(app, client):
-    assert len(app.openapi()["paths"]) > 50
-    for path, methods in app.openapi()["paths"].items():
-        for method in methods:
-            client.request(method, re.sub(r"{\w+}", "x", path))
-            assert any(f'route="{path}"' in name for name in read_samples(client)), path
+def test_every_route_is_counted_by_its_path_in_the_description(client):
+    operations = [
+        (method, path) for path, methods in read_contract()["paths"].items() for method in methods
+    ]
+    for method, path in operations:
+        client.request(method, re.sub(r"{\w+}", "x", path))
+    names = [name for name in read_samples(client) if "nociscreen_requests_total" in name]
+    counted_operations = {tuple(re.findall(r'(?:method|route)="([^"]+)"', name)) for name in names}
+    expected = {(method.upper(), path) for method, path in operations}
+    assert len(expected) > 50
+    assert counted_operations == expected | {("GET", "/metrics")}
 
 
 def test_problems_are_counted_by_their_code(client):
@@ -131,6 +139,17 @@ def test_what_waits_is_read_from_the_database_and_not_from_this_process(tmp_path
         samples[f'nociscreen_red_flags_unacknowledged{{tier="{tier}"}}'] for tier in ("T0", "T1")
     ]
     assert sum(tiers) == 1
+
+
+def test_an_organisation_without_screenings_costs_no_statement(app):
+    read_backlog(app.services.store, 60.0)
+    with statements(app) as statements_before:
+        read_backlog(app.services.store, 60.0)
+    for _ in range(3):
+        clinic(app.services.store)
+    with statements(app) as statements_after:
+        read_backlog(app.services.store, 60.0)
+    assert len(statements_after) == len(statements_before) > 0
 
 
 def test_a_database_that_cannot_be_read_is_told_and_the_rest_is_still_there(app, client):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 
-from api.spreadsheets import FORMULA, escape_formula
+from api.spreadsheets import FORMULA, encode_rows, escape_formula
 from schemas.batches.batch import LIST_SEPARATOR
 
 ROW_GROUP_ROWS = 131_072
@@ -15,10 +15,12 @@ _INTEGRAL = re.compile(rb'(?<=[,{])("[A-Za-z0-9_]+":-?[0-9]+)\.0(?=[,}])')
 
 
 def encode_csv(results: pl.DataFrame, *, header: bool) -> bytes:
-    """Encode as CSV: lists joined by `|`, and no text that a spreadsheet would run as a formula."""
+    """Encode as CSV: lists joined by `|`, and no text or name that a spreadsheet would run."""
     cells = results.select([_cell(name, kind) for name, kind in results.schema.items()])
     buffer = io.BytesIO()
-    cells.write_csv(buffer, include_header=header)
+    if header:
+        buffer.write(encode_rows([cells.columns], line_end="\n"))
+    cells.write_csv(buffer, include_header=False)
     return buffer.getvalue()
 
 

@@ -44,21 +44,21 @@ class VisitScore(FrozenModel):
     """The score of one visit; null if it is withheld because few people have it."""
 
     visit: int = Field(description="Counts the visits of a person that have a score, from 1.")
-    people: int | None
-    median: float | None
+    people: int | None = Field(description="People with a score at this visit.")
+    median: float | None = Field(description="The median of their scores.")
 
 
 class ScoreChange(FrozenModel):
     """How a score changed from the first to the last visit of each person who has two scores."""
 
     label: str
-    maximum: int
+    maximum: int = Field(description="The highest possible score.")
     percent: int = Field(description="The change that counts, in percent of the first score.")
     note: str = Field(description="Where the threshold comes from.")
     people: int = Field(description="People with a score at two visits or more.")
     counts: Many[CohortCount] = Field(description="People who improved, worsened or neither.")
-    median_change: float
-    visits: Many[VisitScore]
+    median_change: float = Field(description="The median of last minus first score.")
+    visits: Many[VisitScore] = Field(description="The scores by visit.")
     visits_left_out: int = Field(default=0, description="Later visits that are not listed.")
 
 
@@ -72,7 +72,9 @@ class CohortVisits(FrozenModel):
     people: int = Field(description="People who are named in the file.")
     people_with_visits: int | None = Field(description="People with two visits or more.")
     people_without_dates: int | None = Field(description="People ordered by the file.")
-    change: ScoreChange | None = None
+    change: ScoreChange | None = Field(
+        default=None, description="Null if no score is followed or too few people have two."
+    )
     transitions: Many[CrossTable] = Field(
         default=(), description="Results at the last visit by those at the first, in people."
     )

@@ -11,11 +11,11 @@ from schemas.patients.patient import KnownPatient
 class AttainableRange(FrozenModel):
     """The least and the most that a total can still become, and the bands of both."""
 
-    total: str
+    total: str = Field(description="The id of the total.")
     least: ExactDecimal
     most: ExactDecimal
-    least_band: str | None = None
-    most_band: str | None = None
+    least_band: str | None = Field(default=None, description="The band of the least total.")
+    most_band: str | None = Field(default=None, description="The band of the most total.")
 
 
 class DraftContent(FrozenModel):
@@ -30,7 +30,9 @@ class DraftContent(FrozenModel):
         "the score.",
     )
     tier: str = Field(default="none", description="The tier of the answers so far.")
-    confidential: bool = False
+    confidential: bool = Field(
+        default=False, description="Whether it has answers that stay out of portals."
+    )
     moved: bool = Field(default=False, description="Whether the patient was merged since.")
 
 
@@ -39,6 +41,6 @@ class ResponseDraft(DraftContent):
 
     id: str
     created_at: datetime
-    changed_at: datetime
+    changed_at: datetime = Field(description="When it was last changed, in UTC.")
     number: int
     patient: KnownPatient

@@ -60,7 +60,7 @@ def encode_visits(chunk: ScoredChunk, loaded: LoadedRulebook) -> bytes:
         [
             people.hash().alias(PERSON),
             _parse_days(chunk.sent_rows),
-            _sum_answers(chunk.intakes, loaded),
+            _sum_answers(chunk, loaded),
             results[TIER_COLUMN].cast(pl.String),
             results[BAND_COLUMN].cast(pl.String) if BAND_COLUMN in results else no_band,
         ]
@@ -105,10 +105,10 @@ def _parse_days(rows: pl.DataFrame) -> pl.Series:
     return rows[ANSWERED_ON].cast(pl.String).str.to_date("%Y-%m-%d", strict=False).alias(DAY)
 
 
-def _sum_answers(intakes: pl.DataFrame, loaded: LoadedRulebook) -> pl.Series:
-    """Return the sum of the answers, null if one of them is missing."""
-    rule = find_change_rule(loaded)
+def _sum_answers(chunk: ScoredChunk, loaded: LoadedRulebook) -> pl.Series:
+    """Return the sum of the answers of each row, null if one of them is missing."""
+    rule, intakes = find_change_rule(loaded), chunk.intakes
     if rule is None or not {*rule.questions} <= {*intakes.columns}:
-        return pl.Series(SUM, [None] * intakes.height, pl.Int32)
+        return pl.Series(SUM, [None] * chunk.results.height, pl.Int32)
     answers = [pl.col(name).cast(pl.Int32) for name in rule.questions]
     return intakes.select(sum(answers[1:], start=answers[0]).alias(SUM)).to_series()

@@ -6,6 +6,7 @@ import pickle  # nosec B403 - only to write to our own child process
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 import polars as pl
@@ -15,7 +16,7 @@ from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
 from api.batch_scoring.readers.parquet_decoder import DecodeRequest
 from api.batch_scoring.readers.record_blocks import BLOCK_BYTES, RECORD_BYTES
-from api.batch_scoring.readers.table_sources import LINE_COLUMN, TableOptions
+from api.batch_scoring.readers.table_sources import LINE_COLUMN, TableOptions, refuse_cut_file
 from api.problems import Problem
 from api.processes.child_process import ChildProcess, ChildStoppedError
 
@@ -61,6 +62,8 @@ def read_parquet_pieces(  # noqa: PLR0913 - a file, its kind and its limits
     and one that takes too much memory or time. Raises Problem `too_many` if no process is free.
     """
     path = source if isinstance(source, str) else None
+    if path is not None:
+        refuse_cut_file(Path(path), table.kind)
     request = DecodeRequest(names, size, path, BLOCK_BYTES, record_bytes, unpacked_bytes, table)
     try:
         with _running_child(size, table.kind) as child:

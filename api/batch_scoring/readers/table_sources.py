@@ -82,6 +82,22 @@ def open_table(
         raise UnusableInputError(f"the file is not {name}, or is damaged") from None
 
 
+def refuse_cut_file(file: Path, kind: str) -> None:
+    """Raise UnusableInputError if a file ends early where its library would not say so.
+
+    The child process that reads the file may not open it itself.
+    """
+    with file.open("rb") as stream:
+        is_tagged = stream.read(len(_STATA_START)) == _STATA_START
+        stream.seek(0, io.SEEK_END)
+        size = stream.tell()
+        stream.seek(max(0, size - len(_STATA_END)))
+        is_ended = stream.read() == _STATA_END
+    is_cut_stata = kind == "dta" and is_tagged and not is_ended
+    if is_cut_stata or (kind == "xpt" and size % _TRANSPORT_RECORD):
+        raise UnusableInputError("the file is cut off; fetch it again")
+
+
 def _read_workbook(source: Source, options: TableOptions) -> pl.DataFrame:
     from python_calamine import CalamineWorkbook
 
@@ -143,7 +159,6 @@ def _read_statistics_file(
 
     if not isinstance(source, str):
         raise UnusableInputError("files of statistics programs are read by the command line only")
-    _refuse_cut_file(Path(source), kind)
     readers: dict[str, Callable[..., Any]] = {
         "sav": pyreadstat.read_sav,
         "dta": pyreadstat.read_dta,
@@ -157,19 +172,6 @@ def _read_statistics_file(
         for name, values in columns.items()
     ]
     return pl.DataFrame(series)
-
-
-def _refuse_cut_file(file: Path, kind: str) -> None:
-    """Raise UnusableInputError if a file ends early where its library would not say so."""
-    with file.open("rb") as stream:
-        is_tagged = stream.read(len(_STATA_START)) == _STATA_START
-        stream.seek(0, io.SEEK_END)
-        size = stream.tell()
-        stream.seek(max(0, size - len(_STATA_END)))
-        is_ended = stream.read() == _STATA_END
-    is_cut_stata = kind == "dta" and is_tagged and not is_ended
-    if is_cut_stata or (kind == "xpt" and size % _TRANSPORT_RECORD):
-        raise UnusableInputError("the file is cut off; fetch it again")
 
 
 def _build_series(

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from api.batch_scoring.file_formats import UnusableInputError
-from api.batch_scoring.readers.table_sources import TableOptions, open_table
+from api.batch_scoring.readers.table_sources import TableOptions, open_table, refuse_cut_file
 from api.cli import main
 
 ROWS = pl.DataFrame(
@@ -215,7 +215,7 @@ def test_the_folders_of_a_data_set_name_columns_of_the_results(tmp_path):
     assert (refusal.exit_code, "'status'" in refusal.stderr) == (2, True)
 
 
-CUT_FILES = ("xlsx", "ods", "sav", "sas7bdat", "feather", "json", "zip")
+CUT_FILES = ("xlsx", "ods", "dta", "sav", "sas7bdat", "feather", "json", "zip")
 
 
 @pytest.mark.parametrize("suffix", CUT_FILES)
@@ -231,6 +231,12 @@ def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path, suffix):
         assert not out.exists()
 
 
+def read_whole_table(file: Path, suffix: str) -> None:
+    """Read the file as the service and its child process do together."""
+    refuse_cut_file(file, suffix)
+    open_table(str(file), TableOptions(suffix), {})
+
+
 @pytest.mark.parametrize(
     ("suffix", "write_file"),
     [("dta", write_stata), ("sas7bdat", write_sas), ("sav", write_spss), ("xpt", write_transport)],
@@ -238,7 +244,7 @@ def test_a_file_cut_anywhere_is_refused_or_whole(tmp_path, suffix):
 def test_no_row_or_label_is_missing_from_a_statistics_file_that_is_cut(
     tmp_path, suffix, write_file
 ):
-    file, options = tmp_path / f"in.{suffix}", TableOptions(suffix)
+    file = tmp_path / f"in.{suffix}"
     write_file(file)
     content = file.read_bytes()
     record = 80 if suffix == "xpt" else len(content)
@@ -247,7 +253,7 @@ def test_no_row_or_label_is_missing_from_a_statistics_file_that_is_cut(
     for end in ends:
         file.write_bytes(content[:end])
         with pytest.raises(UnusableInputError):
-            open_table(str(file), options, {})
+            read_whole_table(file, suffix)
 
 
 def test_a_panic_of_a_library_is_told_as_damage():

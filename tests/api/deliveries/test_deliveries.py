@@ -165,7 +165,13 @@ class TestMergingByRoute:
             "survivor": {"reference": "MRN-0043", "system": system},
         }
         merged = kept_client.post("/v1/patients/merge", json=body)
-        assert merged.json() == {"screenings": 1, "links": 0, "holds": 0, "batches": 0}
+        assert merged.json() == {
+            "screenings": 1,
+            "links": 0,
+            "response_drafts": 0,
+            "holds": 0,
+            "batches": 0,
+        }
         response = kept_client.get(f"/v1/screenings/{screening}").json()
         assert response["patient"]["reference"] == "MRN-0043"
         assert response["moves"][0]["from_reference"] == "MRN-0042"
@@ -177,7 +183,13 @@ class TestMergingByRoute:
         stays = number | {"reference": "MRN-0043"}
         body = {"retired": number | {"reference": "MRN-0042"}, "survivor": stays}
         merged = kept_client.post("/v1/patients/merge", json=body)
-        assert merged.json() == {"screenings": 1, "links": 0, "holds": 0, "batches": 1}
+        assert merged.json() == {
+            "screenings": 1,
+            "links": 0,
+            "response_drafts": 0,
+            "holds": 0,
+            "batches": 1,
+        }
         assert kept_client.get(batch).status_code == 200
         erased = kept_client.request("delete", "/v1/patients", json=stays).json()
         assert (erased["screenings"], erased["batches"]) == (1, 1)

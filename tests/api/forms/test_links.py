@@ -134,6 +134,7 @@ class TestDataSubjectRights:
             "acknowledgements": 0,
             "deliveries": 0,
             "links": 1,
+            "response_drafts": 0,
             "batches": 0,
         }
         assert kept_client.get(LINKS_PATH).json()["links"] == []

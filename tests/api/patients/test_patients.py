@@ -79,6 +79,7 @@ class TestErasing:
             "acknowledgements": 2,  # the amendment keeps what was done
             "deliveries": 0,
             "links": 0,
+            "response_drafts": 0,
             "batches": 0,
         }
         action, _, kind, target = last_act(kept_service, kept_clinic)

@@ -43,7 +43,7 @@ class CodeBlock(NamedTuple):
             return "commands"
         if re.match(r"NOCISCREEN_\w+=", first_word):
             return "settings"
-        return {"CREATE": "sql", "curl": "curl", "from": "python", "for": "python"}.get(
+        return {"CREATE": "sql", "curl": "curl", "from": "python", "for": "python", "python": "python"}.get(
             first_word, "headers"
         )
 

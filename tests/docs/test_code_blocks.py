@@ -43,9 +43,9 @@ class CodeBlock(NamedTuple):
             return "commands"
         if re.match(r"NOCISCREEN_\w+=", first_word):
             return "settings"
-        return {"CREATE": "sql", "curl": "curl", "from": "python", "for": "python", "python": "python"}.get(
-            first_word, "headers"
-        )
+        if first_word in {"from", "for", "python"}:
+            return "python"
+        return {"CREATE": "sql", "curl": "curl"}.get(first_word, "headers")
 
 
 def list_blocks() -> list[CodeBlock]:

@@ -57,5 +57,13 @@ def _apply_rule(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
     return text
 
 
+def _apply_type(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    if _IS_STORED.get() and isinstance(value, str | int):
+        return value
+    return validate(value)
+
+
+STORED_UNCHECKED = WrapValidator(_apply_type)
+"""The last annotation of a text or integer whose rule became stricter: stored ones stay readable."""
 TEXT_RULE = WrapValidator(_apply_rule)
 """The last annotation of a type of text: no other rule of the type holds for a stored text."""

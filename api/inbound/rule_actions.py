@@ -10,8 +10,8 @@ from api.hl7v2.patient_details import find_recipient, parse_language, parse_pati
 from api.inbound.answer_message import read_screening
 from api.inbound.rules import (
     MessageRule,
-    MessageRules,
     find_rule,
+    parse_stored_rules,
     read_values,
     split_orders,
 )
@@ -63,9 +63,7 @@ def apply_rules(
 
     Raises RefusedMessageError, also for a control id that was used for another message.
     """
-    rules = MessageRules.model_validate_json(
-        look_up_message_rules(store, actor.organisation) or "{}", strict=False
-    )
+    rules = parse_stored_rules(look_up_message_rules(store, actor.organisation))
     tasks = [
         _Task(rule, order, parse_patient(order, authorities))
         for order in split_orders(message)

@@ -12,6 +12,7 @@ from api.batch_scoring.mapping.mapping_file import ImportMapping
 from api.hl7v2.parser import Hl7Message
 from schemas.base import FrozenModel, Many
 from schemas.patients.links import Language
+from schemas.text import accept_stored_text
 
 MAX_RULES = 50
 RuleAction = Literal["make_link", "end_link", "update_patient", "store_answers", "pass_over"]
@@ -80,6 +81,12 @@ class MessageRules(FrozenModel):
     """The rules of an organisation, in the order in which they are tried."""
 
     rules: Annotated[Many[MessageRule], Field(max_length=MAX_RULES)] = ()
+
+
+def parse_stored_rules(content: str | None) -> MessageRules:
+    """Return the rules in a stored text, also those that would be refused today; else no rules."""
+    with accept_stored_text():
+        return MessageRules.model_validate_json(content or "{}", strict=False)
 
 
 def find_rule(rules: MessageRules, message: Hl7Message) -> MessageRule | None:

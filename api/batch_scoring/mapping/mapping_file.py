@@ -15,12 +15,13 @@ from pydantic import AfterValidator, Field, ValidationError
 from schemas.base import FrozenModel, Many, Name
 from schemas.patients.patient import AnsweredBy, Reference
 from schemas.rulebooks.rulebook import Question
+from schemas.text import STORED_UNCHECKED
 from scoring.catalogue import Catalogue, UnknownRulebookError
 from scoring.compiled_rulebook import LoadedRulebook
 
 SourceColumn = Annotated[str, Field(min_length=1, max_length=1000)]
 IGNORED = "ignored"
-MappedInteger = Annotated[int, Field(ge=-(10**9), le=10**9)]
+MappedInteger = Annotated[int, Field(ge=-(10**9), le=10**9), STORED_UNCHECKED]
 
 
 def _check_date_format(day_format: str) -> str:
@@ -33,7 +34,12 @@ def _check_date_format(day_format: str) -> str:
 
 
 _SAMPLE_DAY = datetime(2026, 11, 20, 12, 30, tzinfo=UTC)
-DateFormat = Annotated[str, Field(min_length=2, max_length=60), AfterValidator(_check_date_format)]
+DateFormat = Annotated[
+    str,
+    Field(min_length=2, max_length=60),
+    AfterValidator(_check_date_format),
+    STORED_UNCHECKED,
+]
 
 
 class MappingError(ValueError):
@@ -123,7 +129,7 @@ class ImportMapping(FrozenModel):
     thousands: Literal[",", ".", " ", "'"] | None = None
     header_line: Annotated[int, Field(ge=1, le=1000)] = 1
     skip_rows: Annotated[int, Field(ge=0, le=1000)] = 0
-    delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$")] = ","
+    delimiter: Annotated[str, Field(pattern=r"^[\t !#-~]$"), STORED_UNCHECKED] = ","
     encoding: Literal["utf-8", "utf-16", "cp1252", "latin-1"] = "utf-8"
     question: Many[QuestionMap] = Field(min_length=1)
 

@@ -7,7 +7,7 @@ from api.batch_scoring.mapping.mapping_file import list_mapping_faults
 from api.dependencies import CatalogueDep, RequestContextDep
 from api.http.errors.error_responses import error_responses
 from api.http.preconditions import EntityTagDep, PreconditionDep
-from api.inbound.rules import MessageRules
+from api.inbound.rules import MessageRules, parse_stored_rules
 from api.problems import FieldError, Problem
 from api.store.deliveries import message_rules
 from api.store.transaction import Transaction
@@ -49,8 +49,7 @@ def replace_message_rules(
 
 
 def _load(work: Transaction) -> MessageRules:
-    content = message_rules.load_message_rules(work)
-    return MessageRules.model_validate_json(content or "{}")
+    return parse_stored_rules(message_rules.load_message_rules(work))
 
 
 def _find_faults(rules: MessageRules, rulebooks: Catalogue) -> list[FieldError]:

@@ -1,5 +1,7 @@
 """Rules for messages: orders and appointments make and end links, results become screenings."""
 
+import json
+
 import pytest
 from support.builders import do
 
@@ -8,6 +10,7 @@ from api.inbound.messages import AdtContext, apply_content
 from api.inbound.rule_actions import RuleContext
 from api.store.audit import chain
 from api.store.database.tables import NotificationRow
+from api.store.deliveries import message_rules
 from api.store.forms import links, open_links
 from api.store.operations.denied_requests import DeniedRequestLog
 from scoring.catalogue import load_catalogue
@@ -249,6 +252,32 @@ def test_rules_are_read_as_written_and_belong_to_one_organisation(client, other_
     rules = client.get(PATH).json()["rules"]
     assert [rule["message"] for rule in rules] == [rule["message"] for rule in RULES]
     assert other_client.get(PATH).json() == {"rules": []}
+
+
+def test_stored_rules_that_would_be_refused_today_are_read_applied_and_replaced(
+    client, store, clinic, receive
+):
+    mapping = MAPPING | {
+        "answered_on": {"column": "OBR-7", "format": "%Q"},
+        "delimiter": "\u00a7",
+        "constants": {"phq4_down": 10**10},
+    }
+    results = {"message": "ORU^R01", "action": "store_answers", "answers": mapping}
+    assert client.put(PATH, json={"rules": [results]}).status_code == 422
+    stored_rules = json.dumps({"rules": [RULES[2], results]})
+
+    def store_rules(work):
+        message_rules.replace_message_rules(work, stored_rules)
+        work.audit("administer", "message_rules")
+
+    do(store, clinic, store_rules)
+    appointment = write("SIU^S12", "m-1", "SCH|77", PID)
+    assert receive(appointment)[0] == "AA"
+    read_rules = client.get(PATH)
+    assert read_rules.status_code == 200
+    assert read_rules.json()["rules"][1]["answers"]["answered_on"]["format"] == "%Q"
+    tag = {"If-Match": read_rules.headers["ETag"]}
+    assert client.put(PATH, json={"rules": RULES}, headers=tag).status_code == 200
 
 
 def test_a_link_of_a_message_gets_a_new_address_until_it_is_opened(

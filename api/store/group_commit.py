@@ -2,7 +2,8 @@
 
 A write is answered after the COMMIT. The groups of one organisation run one after another, those of
 several organisations at once. Where one write of a group fails, none of the group is stored, and
-all are returned as not grouped: each then runs in a transaction of its own.
+all are returned as not grouped: each then runs in a transaction of its own. Where the database
+fails at the COMMIT, it is not known what was stored, and no write runs again.
 """
 
 import time

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Executable
+from sqlalchemy import Executable, exc
 
 from api.observability.metrics import Metrics
 from api.store.audit import chain
@@ -13,7 +13,7 @@ from api.store.database.engine import LOCK_SECONDS, Database
 from api.store.database.prepared_queries import LookUpConnection, PreparedQuery
 from api.store.database.tenancy import OrganisationSession
 from api.store.errors import NotFoundError
-from api.store.group_commit import GroupCommit
+from api.store.group_commit import GroupCommit, NotGroupedError
 from api.store.key_ring import KeyRing
 from api.store.keys.organisation_keys import OrganisationKeys
 from api.store.keys.signing_keys import SigningKeys
@@ -66,29 +66,48 @@ class Store:
         organisation: str,
         writes: Sequence[tuple[Actor, Callable[[Transaction], Any]]],
     ) -> list[Any]:
-        """Run units of work of one organisation in one transaction; return the result of each."""
-        results, works = [], []
-        acts: list[tuple[AuditedAction, datetime]] = []
+        """Run units of work of one organisation in one transaction; return the result of each.
+
+        Raises NotGroupedError if a statement fails before the COMMIT on a connection that still
+        works, and UnavailableError for other faults of the database.
+        """
         withdrawal_ids: list[str] = []
+        database_errors = exc.DBAPIError, self.database.engine.dialect.loaded_dbapi.Error
         with (
             self._record_outcome(withdrawal_ids),
             self.database.begin_write() as connection,
             OrganisationSession(connection, organisation) as session,
         ):
-            for actor, act in writes:
-                work = self.join_transaction(session, actor)
-                work.withdrawal_ids, work.group_acts = withdrawal_ids, acts
-                works.append(work)
-                results.append(act(work))
-                if not work.audit_row_count:
-                    raise RuntimeError("a write of a group wrote no audit row")
-            session.flush()
-            keys = self.organisation_keys.load_keys(session, organisation)
-            if keys is not None and acts:
-                chain.append_entries(session, keys.audit, acts)
-        for work in works:
+            try:
+                outcomes = self._run_writes(session, writes, withdrawal_ids)
+            except database_errors as error:
+                if connection.invalidated:
+                    raise
+                raise NotGroupedError from error
+        for work, _ in outcomes:
             self._count_stored(work)
-        return results
+        return [result for _, result in outcomes]
+
+    def _run_writes(
+        self,
+        session: OrganisationSession,
+        writes: Sequence[tuple[Actor, Callable[[Transaction], Any]]],
+        withdrawal_ids: list[str],
+    ) -> list[tuple[Transaction, Any]]:
+        """Run the writes of a group and chain their audit rows; return each with its result."""
+        outcomes = []
+        acts: list[tuple[AuditedAction, datetime]] = []
+        for actor, act in writes:
+            work = self.join_transaction(session, actor)
+            work.withdrawal_ids, work.group_acts = withdrawal_ids, acts
+            outcomes.append((work, act(work)))
+            if not work.audit_row_count:
+                raise RuntimeError("a write of a group wrote no audit row")
+        session.flush()
+        keys = self.organisation_keys.load_keys(session, writes[0][0].organisation)
+        if keys is not None and acts:
+            chain.append_entries(session, keys.audit, acts)
+        return outcomes
 
     def _count_stored(self, work: Transaction) -> None:
         self.metrics.record_audit_rows(work.audit_row_count)

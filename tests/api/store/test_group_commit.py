@@ -4,7 +4,7 @@ from contextlib import contextmanager
 from threading import Event
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, exc
 from support.builders import clinic, do, intake
 
 from api.store.audit import chain
@@ -61,6 +61,10 @@ def counted_commits(store):
     event.remove(store.database.engine, "commit", record)
 
 
+def build_deadlock():
+    return exc.OperationalError("INSERT", {}, Exception("deadlock detected"))
+
+
 def list_ids(store, owner):
     page = do(store, owner, search.list_first_page, ScreeningFilters(), 50)
     return {line.id for line in page.lines}
@@ -103,6 +107,37 @@ def test_where_one_of_a_group_fails_nothing_of_the_group_is_stored(store, owner,
     assert [type(write.exception(20)) for write in waiting] == [NotGroupedError] * 3
     assert list_ids(store, owner) == set()
     assert list_faults(store, owner) == ()
+
+
+def test_a_statement_that_fails_before_the_commit_lets_each_write_run_alone(
+    store, owner, hold_writer
+):
+    def fail(_):
+        raise build_deadlock()
+
+    _, release = hold_writer()
+    acts = [store_screening("MRN-0"), fail]
+    waiting = [store.group_commit.submit(owner.actor, act) for act in acts]
+    release.set()
+    assert [type(write.exception(20)) for write in waiting] == [NotGroupedError] * 2
+    assert list_ids(store, owner) == set()
+
+
+def test_a_group_whose_commit_fails_is_unavailable_and_runs_no_second_time(
+    store, owner, hold_writer
+):
+    def fail(_):
+        raise build_deadlock()
+
+    first, release = hold_writer()
+    write = store.group_commit.submit(owner.actor, store_screening("MRN-0"))
+    event.listen(store.database.engine, "commit", fail)
+    try:
+        release.set()
+        errors = [type(it.exception(20)) for it in (first, write)]
+    finally:
+        event.remove(store.database.engine, "commit", fail)
+    assert errors == [UnavailableError] * 2
 
 
 def test_more_writes_than_may_wait_are_refused_and_a_cancelled_one_is_not_stored(

@@ -3,6 +3,7 @@
 The id of the first screening names the patient where a number must not stand.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sqlmodel import col
@@ -10,13 +11,17 @@ from sqlmodel import col
 from api.store.database.tables import ScreeningRow
 from api.store.patients.patient_lookup import PatientSelector, build_patient_filter
 from api.store.screenings import screenings
+from api.store.screenings.conditions import IS_IN_FORCE
 from api.store.transaction import Transaction
 from schemas.patients.patient import KnownPatient
 from schemas.patients.screening import Screening
 
 
 class PatientRecord(NamedTuple):
-    """A patient as the latest screening names them, with the first and the latest screening."""
+    """A patient as the latest screening in force names them, with the first and this screening.
+
+    If all were entered in error, the latest of all.
+    """
 
     patient: KnownPatient
     first: Screening
@@ -27,11 +32,12 @@ def list_patient_records(work: Transaction, patient: PatientSelector) -> list[Pa
     """Return a record for each system in which the reference is a patient's, oldest first."""
     query = work.select(ScreeningRow).where(*build_patient_filter(work, ScreeningRow, patient))
     rows = work.list_rows(query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id)))
+    ids_in_force = {*_list_ids_in_force(work, patient)}
     ids_by_system: dict[str | None, list[str]] = {}
     for row in rows:
         system = screenings.decrypt_patient(work, row).system
         ids_by_system.setdefault(system, []).append(row.id)
-    return [_build_record(work, ids) for ids in ids_by_system.values()]
+    return [_build_record(work, ids, ids_in_force) for ids in ids_by_system.values()]
 
 
 def find_record_of_screening(work: Transaction, screening_id: str) -> PatientRecord:
@@ -42,6 +48,12 @@ def find_record_of_screening(work: Transaction, screening_id: str) -> PatientRec
     return record
 
 
-def _build_record(work: Transaction, ids: list[str]) -> PatientRecord:
-    first, latest = (screenings.find_screening(work, ids[place]) for place in (0, -1))
+def _list_ids_in_force(work: Transaction, patient: PatientSelector) -> Sequence[str]:
+    conditions = build_patient_filter(work, ScreeningRow, patient)
+    return work.list_rows(work.select(ScreeningRow.id).where(*conditions, IS_IN_FORCE))
+
+
+def _build_record(work: Transaction, ids: list[str], ids_in_force: set[str]) -> PatientRecord:
+    latest_id = next((it for it in reversed(ids) if it in ids_in_force), ids[-1])
+    first, latest = (screenings.find_screening(work, it) for it in (ids[0], latest_id))
     return PatientRecord(latest.patient, first, latest)

@@ -110,6 +110,18 @@ class TestRead:
         patient = caller.get(f"{HERE}/{first}").json()
         assert (patient["name"], patient["birthDate"]) == ([{"text": "A B"}], "1980-02-03")
 
+    def test_a_screening_in_error_names_no_patient_unless_all_are_in_error(self, caller):
+        body = request("N-1", system=SYSTEM, name="A B", birth_date="1980-02-03")
+        first = caller.post("/v1/screenings", json=body).json()["id"]
+        body = request("N-1", system=SYSTEM, name="C D", birth_date="1990-02-03")
+        wrong = caller.post("/v1/screenings", json=body).json()["id"]
+        reason = {"reason": "another person's"}
+        assert caller.post(f"/v1/screenings/{wrong}/entered-in-error", json=reason).is_success
+        patient = caller.get(f"{HERE}/{first}").json()
+        assert (patient["name"], patient["birthDate"]) == ([{"text": "A B"}], "1980-02-03")
+        assert caller.post(f"/v1/screenings/{first}/entered-in-error", json=reason).is_success
+        assert caller.get(f"{HERE}/{first}").json()["birthDate"] == "1990-02-03"
+
     def test_after_a_merge_the_retired_number_finds_no_one(self, service, owner, caller):
         first = store_response(caller, identifier=NUMBER)
         numbers = PatientSelector("MRN-0042", SYSTEM), PatientSelector("MRN-9", SYSTEM)

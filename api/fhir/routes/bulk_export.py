@@ -28,7 +28,7 @@ from api.store.batches import chunks as batch_chunks
 from api.store.batches.batch_quotas import require_batch_quotas
 from api.store.batches.batches import EXPORT, NewBatch, StoredBatch
 from api.store.batches.chunk_content import ChunkContent
-from api.store.screenings.first_versions import list_first_versions
+from api.store.screenings.versions import list_first_versions
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel, Many
 from schemas.text import READABLE

@@ -1,4 +1,7 @@
-"""The versions of a screening: the first one and the corrections that follow it."""
+"""The versions of a screening: the first one and the corrections that follow it.
+
+FHIR resources are known by the id of the first version.
+"""
 
 from sqlmodel import col
 
@@ -17,6 +20,13 @@ def list_versions(work: Transaction, first: str) -> list[Screening]:
     while (next_id := versions[-1].replaced_by) is not None:
         versions.append(screenings.find_screening(work, next_id))
     return versions
+
+
+def list_first_versions(work: Transaction) -> list[tuple[str, str]]:
+    """Return the id of each first version with the reference of its patient, oldest first."""
+    query = work.select(ScreeningRow).where(col(ScreeningRow.replaces).is_(None))
+    rows = work.list_rows(query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id)))
+    return [(row.id, screenings.decrypt_patient(work, row).reference) for row in rows]
 
 
 def find_first_version_id(work: Transaction, screening: str) -> str:

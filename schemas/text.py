@@ -64,6 +64,6 @@ def _apply_type(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
 
 
 STORED_UNCHECKED = WrapValidator(_apply_type)
-"""The last annotation of a text or integer whose rule became stricter: stored ones stay readable."""
+"""The last annotation of a text or integer with a stricter rule: stored ones stay readable."""
 TEXT_RULE = WrapValidator(_apply_rule)
 """The last annotation of a type of text: no other rule of the type holds for a stored text."""

@@ -1,8 +1,8 @@
 """OpenTelemetry traces: one span for each request, sent to the operator's collector.
 
-A span holds method, route template, status, problem code and request id, and nothing the client
-sent; `tracestate` is not passed on. FastAPI's own spans would hold whole addresses, with patients'
-numbers, and stay off.
+A span holds method, route template, status, problem code and request id. Of what the client sent it
+holds only ids in a valid `traceparent` or `X-Request-Id`; `tracestate` is not passed on. FastAPI's
+own spans would hold whole addresses, with patients' numbers, and stay off.
 """
 
 import time

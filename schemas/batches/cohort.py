@@ -56,7 +56,7 @@ class ScoreChange(FrozenModel):
     percent: int = Field(description="The change that counts, in percent of the first score.")
     note: str = Field(description="Where the threshold comes from.")
     people: int = Field(description="People with a score at two visits or more.")
-    counts: Many[CohortCount] = Field(description="People who improved, worsened or neither.")
+    counts: Many[CohortCount] = Field(description="People by kind of change.")
     median_change: float = Field(description="The median of last minus first score.")
     visits: Many[VisitScore] = Field(description="The scores by visit.")
     visits_left_out: int = Field(default=0, description="Later visits that are not listed.")
@@ -69,9 +69,11 @@ class CohortVisits(FrozenModel):
     file.
     """
 
-    people: int = Field(description="People who are named in the file.")
+    people: int = Field(description="People in the file.")
     people_with_visits: int | None = Field(description="People with two visits or more.")
-    people_without_dates: int | None = Field(description="People ordered by the file.")
+    people_without_dates: int | None = Field(
+        description="People whose visits are in the order of the file."
+    )
     change: ScoreChange | None = Field(
         default=None, description="Null if no score is followed or too few people have two."
     )

@@ -32,7 +32,7 @@ _EARLIEST_TIME_ZONE = timezone(timedelta(hours=14))
 
 
 def find_latest_day() -> date:
-    """Return today's date where it is latest on Earth."""
+    """Return today's date in the time zone that is furthest ahead."""
     return datetime.now(_EARLIEST_TIME_ZONE).date()
 
 

@@ -19,7 +19,7 @@ class AttainableRange(FrozenModel):
 
 
 class DraftContent(FrozenModel):
-    """What is kept of a response in progress."""
+    """A response in progress as it is stored, with what its answers so far say."""
 
     received: str = Field(description="The QuestionnaireResponse as it was received, as JSON.")
     canonical: str = Field(description="The questionnaire, with its version.")
@@ -29,7 +29,11 @@ class DraftContent(FrozenModel):
         description="What the totals can still become; empty where the answers so far withhold "
         "the score.",
     )
-    tier: str = Field(default="none", description="The tier of the answers so far.")
+    tier: str = Field(
+        default="none",
+        description="The tier of the answers so far; `none` does not mean that every red flag "
+        "question was answered.",
+    )
     confidential: bool = Field(
         default=False, description="Whether it has answers that stay out of portals."
     )

@@ -1,7 +1,7 @@
-"""The OperationDefinitions of this server: its own operation, and its parts of standard ones.
+"""Builds the OperationDefinitions of this server: of its own operation and of standard ones.
 
-A standard operation is served in part, so R4 asks for a definition of what is served, whose `base`
-is the standard one.
+Of a standard operation only a part is supported. As R4 requires, its definition here says which
+part, and `base` names the standard one.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ class Parameter(NamedTuple):
 
 
 class Operation(NamedTuple):
-    """An operation: its code, where it is called, and the standard operation it is a part of."""
+    """An operation: its code, where it is called, and the standard operation that it implements."""
 
     id: str
     code: str
@@ -47,7 +47,7 @@ _DIFFERENCES = Parameter(
     "out", "issues", _OUTCOME, "Differences between the client's scores and the computed ones."
 )
 _EXPORT_PARAMETERS = (
-    Parameter("in", "_outputFormat", "string", "Must be a name of NDJSON."),
+    Parameter("in", "_outputFormat", "string", "Must name NDJSON, the only format."),
     Parameter("in", "_since", "instant", "Only resources that changed since then."),
     Parameter("in", "_type", "string", "Resource types, separated by commas."),
 )

@@ -1,4 +1,4 @@
-"""Builds the Patient of what the screenings say: number, name and birth date, and nothing else."""
+"""Builds a Patient from screenings: number, name and birth date, and nothing else."""
 
 import re
 

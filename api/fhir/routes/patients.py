@@ -1,4 +1,4 @@
-"""Routes that read and search Patients: what the service knows of those who were screened."""
+"""Routes that read and search Patients, as the screenings describe them."""
 
 from typing import Annotated, Literal
 
@@ -103,7 +103,7 @@ def search_patients(  # noqa: PLR0913 - FastAPI passes what a route needs as par
     summary="Read a Patient",
 )
 def read_patient_resource(patient: PatientId, context: RequestContextDep) -> Response:
-    """Return what the screenings say of the patient: number, name and birth date, as sent."""
+    """Return the patient's number, name and birth date, as sent with the screenings."""
     return send_resource(build_patient(_read_record(context, patient)))
 
 

@@ -1,4 +1,4 @@
-"""Writes responses that are in progress: kept unscored, and seen by their author's client alone."""
+"""Writes responses in progress as drafts, unscored and readable by the client that sent them."""
 
 import json
 from uuid import uuid4
@@ -48,7 +48,7 @@ def find_own_draft(work: Transaction, response_id: str | None) -> ResponseDraft 
 
 
 def build_draft_content(intake: ParsedResponse) -> tuple[DraftContent, list[OutcomeIssue]]:
-    """Return what is kept of a response in progress, and what its sender must know."""
+    """Return what is stored of a response in progress, and what its sender must know."""
     assessment = assess(intake.form.loaded, intake.answers, attested=intake.is_attested)
     received = intake.context.fhir and intake.context.fhir.received
     elements = json.loads(received or "{}") | {"questionnaire": intake.form.canonical}

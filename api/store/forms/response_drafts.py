@@ -1,6 +1,7 @@
-"""FHIR responses in progress: stored, changed, completed or discarded by their author's client.
+"""Stores, changes and deletes FHIR responses in progress, as drafts of the client that sent them.
 
-A client sees only its own drafts. The rights of the patient hold for those of all clients.
+A client sees only its own drafts. Export, erasure, merges and legal holds cover those of all
+clients.
 """
 
 from collections.abc import Collection, Sequence

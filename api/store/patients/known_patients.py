@@ -1,4 +1,4 @@
-"""What is known of a patient from their screenings, and the first of these.
+"""Finds patients in the screenings: name, number and birth date, and the first screening of each.
 
 The id of the first screening names the patient where a number must not stand.
 """

@@ -1,4 +1,4 @@
-"""Patients of what is known: number, name and birth date, by id and by number."""
+"""Patients are found by id and by number, with the number, name and birth date sent."""
 
 import pytest
 from support import builders

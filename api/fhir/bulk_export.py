@@ -10,12 +10,16 @@ from api.fhir.resources.observation import build_observation
 from api.fhir.resources.provenance import build_provenance
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.versions import build_response_resource
+from api.store.accounts.callers import Caller
 from scoring.catalogue import Catalogue
 
 SCREENINGS_PER_CHUNK = 200
 EXPORTED_TYPES = ("QuestionnaireResponse", "Observation", "RiskAssessment", "Provenance")
 """Documents are not exported: they are rendered when they are read."""
+OUTCOMES = "OperationOutcome"
+"""The type of the file that says what of the request was ignored."""
 NDJSON = "application/fhir+ndjson"
+EXPORT_PATH, STATUS_PATH, FILES_PATH = "/$export", "/$export-status", "/$export-files"
 _BUILDERS: dict[str, Callable[[ResourceVersion], Resource]] = {
     "Observation": build_observation,
     "RiskAssessment": build_risk_assessment,
@@ -54,3 +58,8 @@ def unpack_file(content: bytes, name: str) -> bytes:
     """Return the lines of one type in a stored chunk."""
     files: ExportedFiles = json.loads(zlib.decompress(content))
     return "".join(f"{line}\n" for line in files.get(name, ())).encode()
+
+
+def may_read_type(caller: Caller, name: str) -> bool:
+    """Return whether the caller may read this type of resource."""
+    return "screenings:read" in caller.scopes or f"{name}.r" in caller.fhir_scopes

@@ -3,7 +3,6 @@
 The form of a POST keeps the parameters out of URLs, which are often logged.
 """
 
-import re
 from collections.abc import Callable, Collection
 from typing import Any, cast
 from urllib.parse import urlencode
@@ -18,9 +17,9 @@ from api.fhir.http import outcome_responses, resource_response
 from api.fhir.search_query import REPEATABLE
 from api.http.bodies.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
 from api.http.errors.error_responses import GUARDED_ERRORS
+from api.http.preferences import prefers_lenient_handling
 from api.http.public_route import PublicRoute
 
-_LENIENT = re.compile(r"\bhandling\s*=\s*\"?lenient\b")
 _SEARCH_ERRORS = (406, 422)
 _FORM_ERRORS = (400, 408, 413, 415)
 
@@ -71,8 +70,13 @@ class _PublicFormSearchRoute(_PublicSearchRoute):
 
 def _drop_unknown(request: Request, known_names: Collection[str]) -> Request:
     """Drop unknown parameters if the client prefers it; the link `self` shows the rest."""
-    if not _LENIENT.search(request.headers.get("prefer", "")):
+    if not prefers_lenient_handling(request.headers.get("prefer")):
         return request
+    return keep_parameters(request, known_names)
+
+
+def keep_parameters(request: Request, known_names: Collection[str]) -> Request:
+    """Return the request with these query parameters alone."""
     pairs = request.query_params.multi_items()
     query = urlencode([pair for pair in pairs if pair[0] in known_names]).encode()
     return Request(dict(request.scope) | {"query_string": query}, request.receive)

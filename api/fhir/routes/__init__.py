@@ -3,6 +3,7 @@
 from api.fhir.routes import (
     audit,
     bulk_export,
+    bulk_export_files,
     bundles,
     definitions,
     documents,
@@ -31,6 +32,7 @@ ROUTERS = (
     response_write.patch_router,
     results.router,
     bulk_export.router,  # before a patient with any id
+    bulk_export_files.router,
     patients.router,
     documents.router,
     audit.router,

@@ -1,74 +1,72 @@
-"""Routes of Bulk Data `$export`, of the system or all patients: kick-off, status, files, delete.
+"""Routes of the kick-off of Bulk Data `$export`, of the system or of all patients.
 
-The job engine of batches builds the files, a chunk of screenings at a time. They are encrypted, and
-erased with any patient in them, after a day, or on request.
+What the service does not support is refused by name. A client that prefers `handling=lenient` gets
+an export without it, and a file that names what was ignored.
 """
 
 import json
 import re
-from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Query, Request, Response
 from pydantic import AwareDatetime, Field
-from starlette.responses import StreamingResponse
 
-from api.auth.request_context import RequestContext
-from api.dependencies import CurrentCaller, RequestContextDep, SettingsDep, build_id_parameter
-from api.fhir.bulk_export import EXPORTED_TYPES, NDJSON, SCREENINGS_PER_CHUNK, unpack_file
-from api.fhir.http import guarded_fhir_route, outcome_responses
+from api.auth.route_guard import GuardedRoute
+from api.dependencies import CurrentCaller, RequestContextDep, SettingsDep
+from api.fhir.bulk_export import (
+    EXPORT_PATH,
+    EXPORTED_TYPES,
+    SCREENINGS_PER_CHUNK,
+    STATUS_PATH,
+    may_read_type,
+)
+from api.fhir.http import outcome_responses
+from api.fhir.search_routing import keep_parameters
+from api.http.bodies.request_body import JSON
 from api.http.errors.error_responses import GUARDED_ERRORS
+from api.http.preferences import prefers_lenient_handling
 from api.problems import FieldError, Problem
-from api.settings import Settings
 from api.store.accounts.callers import Caller
 from api.store.batches import batches
-from api.store.batches import chunks as batch_chunks
 from api.store.batches.batch_quotas import require_batch_quotas
-from api.store.batches.batches import EXPORT, NewBatch, StoredBatch
+from api.store.batches.batches import EXPORT, NewBatch
 from api.store.batches.chunk_content import ChunkContent
 from api.store.screenings.versions import list_first_versions
 from api.store.transaction import Transaction
-from schemas.base import FrozenModel, Many
 from schemas.text import READABLE
 
 KEEP_DAYS = 1
-RETRY_SECONDS = "5"
-EXPORT_PATH, STATUS_PATH, FILES_PATH = "/$export", "/$export-status", "/$export-files"
+UNSUPPORTED = (
+    *("_typeFilter", "_elements", "_until", "patient", "includeAssociatedData"),
+    *("organizeOutputBy", "allowPartialManifests"),
+)
+"""Parameters of the guide that are not supported: the only ones that are stored by name."""
 _FORMATS = re.compile(r"(application/)?(fhir[+ ])?ndjson")
-ExportId = Annotated[str, build_id_parameter("export", 7, "The id from the kick-off.")]
-ExportFile = Annotated[
-    str,
-    Path(
-        alias="export_file",
-        pattern=rf"^[0-9a-f-]{{36}}\.({'|'.join(EXPORTED_TYPES)})$",
-        examples=["6f6f6f6f-0000-4000-8000-000000000007.Observation"],
-    ),
-]
-_NDJSON_RESPONSE: dict[int | str, dict[str, Any]] = {
-    200: {"description": "The resources", "content": {NDJSON: {"schema": {"type": "string"}}}}
-}
+_TYPE_NAME = re.compile(r"[A-Z][A-Za-z]{1,40}")
 _Text = Annotated[str, Field(max_length=400, pattern=READABLE)]
-router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=guarded_fhir_route("screenings:read"))
 
 
-class ExportedFile(FrozenModel):
-    """A file of an export: its type, its address and the number of its resources."""
+class _ExportRoute(GuardedRoute):
+    """A kick-off: strict unless the client prefers `handling=lenient`."""
 
-    type: str
-    url: str
-    count: int
+    scope = "screenings:read"
+    body_media_type = JSON
+
+    async def prepare_request(self, request: Request) -> Request:
+        """Return the request with the parameters that are used, and note the others."""
+        names = [name for name in request.query_params if name not in self.query_names]
+        unsupported = [name for name in names if name in UNSUPPORTED]
+        if prefers_lenient_handling(request.headers.get("prefer")):
+            request.state.ignored = _describe_ignored(unsupported, len(names) - len(unsupported))
+            return keep_parameters(request, self.query_names)
+        if unsupported:
+            raise Problem("invalid_request", errors=map(_refuse_parameter, unsupported))
+        request.state.ignored = []
+        return request
 
 
-class ExportManifest(FrozenModel):
-    """The manifest of a finished export."""
-
-    transactionTime: str  # noqa: N815 - the guide's name
-    request: str
-    requiresAccessToken: bool  # noqa: N815 - as above
-    output: Many[ExportedFile]
-    error: Many[ExportedFile]
+router = APIRouter(prefix="/fhir", tags=["FHIR"], route_class=_ExportRoute)
 
 
 @router.get(
@@ -116,15 +114,21 @@ def begin_export(  # noqa: PLR0913 - FastAPI passes what a route needs as parame
 ) -> Response:
     """Export the newest version of every screening of the organisation. `Content-Location` says
     where to ask for the state. Every resource is of a patient, so both addresses export the same.
+    With `Prefer: handling=lenient`, parameters and types that are not supported are ignored.
     """
     if output_format is not None and not _FORMATS.fullmatch(output_format):
-        raise _refuse("_outputFormat", "must be application/fhir+ndjson")
+        raise _refuse("_outputFormat", "must be application/fhir+ndjson, the only format")
+    selected, unknown = _select_types(types, caller)
+    if unknown and not (selected and prefers_lenient_handling(request.headers.get("prefer"))):
+        raise _refuse("_type", f"{_name_types(unknown)}; expected {', '.join(EXPORTED_TYPES)}")
     options = {
         "organisation": caller.organisation,
-        "types": _select_types(types, caller),
+        "types": selected,
         "since": since.isoformat() if since else None,
         "request": f"{settings.public_url}{request.url.path}"
         + (f"?{request.url.query}" if request.url.query else ""),
+        "ignored": request.state.ignored
+        + [f"_type: {_name_types(names)}." for names in [unknown] if names],
     }
     with context.transaction() as work:
         job = NewBatch(EXPORT, "", "", options)
@@ -136,90 +140,31 @@ def begin_export(  # noqa: PLR0913 - FastAPI passes what a route needs as parame
     return Response(status_code=202, headers={"Content-Location": location})
 
 
-@router.get(
-    f"{STATUS_PATH}/{{export}}",
-    operation_id="read_export_status",
-    response_model=ExportManifest,
-    responses={202: {"description": "In progress"}, **outcome_responses(*GUARDED_ERRORS, 404)},
-    summary="Read the state of a Bulk Data export",
-)
-def read_export_status(
-    export: ExportId, context: RequestContextDep, settings: SettingsDep
-) -> Response:
-    """Return 202 with `X-Progress`, then the manifest with the address of each file."""
-    with context.transaction() as work:
-        batch = batches.find_batch(work, export, EXPORT)
-        progress = batches.compute_progress(work, batch)
-        notes = [note for _, note in batch_chunks.list_chunk_notes(work, export)]
-        work.audit("read", "batch", export)
-    if progress.state == "cancelled":
-        raise Problem("not_found")
-    if progress.state != "done":
-        headers = {"X-Progress": f"{progress.rows_done} of {progress.rows} screenings",
-                   "Retry-After": RETRY_SECONDS}  # fmt: skip
-        return Response(status_code=202, headers=headers)
-    if progress.rows_set_aside:
-        detail = f"{progress.rows_set_aside} screenings could not be exported. Begin again."
-        raise Problem("internal", detail)
-    headers = {"Expires": batch.expires_at.strftime("%a, %d %b %Y %H:%M:%S GMT")}
-    return JSONResponse(_build_manifest(batch, notes, settings), headers=headers)
+def _describe_ignored(unsupported: list[str], unknown: int) -> list[str]:
+    """Return a sentence for each parameter of the guide, and one that counts the others."""
+    sentences = [f"{name} is not supported and was ignored." for name in unsupported]
+    if unknown:
+        sentences.append(f"Unknown parameters that were ignored: {unknown}.")
+    return sentences
 
 
-@router.delete(
-    f"{STATUS_PATH}/{{export}}",
-    operation_id="delete_export",
-    status_code=202,
-    response_class=Response,
-    responses=outcome_responses(*GUARDED_ERRORS, 404),
-    summary="Cancel or delete a Bulk Data export",
-)
-def delete_export(export: ExportId, context: RequestContextDep) -> Response:
-    """Delete the export with its files, finished or not."""
-    with context.transaction() as work:
-        batches.find_batch(work, export, EXPORT)
-        batches.delete_batches(work, [export])
-        work.audit("erase", "batch", export)
-    return Response(status_code=202)
-
-
-@router.get(
-    f"{FILES_PATH}/{{export_file}}",
-    operation_id="read_export_file",
-    response_class=StreamingResponse,
-    responses=_NDJSON_RESPONSE | outcome_responses(*GUARDED_ERRORS, 404),
-    summary="Read a file of a Bulk Data export",
-)
-def read_export_file(
-    export_file: ExportFile, context: RequestContextDep, caller: CurrentCaller
-) -> StreamingResponse:
-    """Return all resources of one type, a line each. It needs the scope of the type."""
-    export, _, type_ = export_file.partition(".")
-    with context.transaction() as work:
-        batch = batches.find_batch(work, export, EXPORT)
-        is_done = batches.compute_progress(work, batch).state == "done"
-        if type_ not in batch.options["types"] or not is_done:
-            raise Problem("not_found")
-        if not _may_read(caller, type_):
-            raise Problem("insufficient_scope")
-        work.audit("export", "batch", export, count=max(batch.rows, 1))
-    return StreamingResponse(_stream_lines(context, batch, type_), media_type=NDJSON)
-
-
-def _select_types(text: str | None, caller: Caller) -> list[str]:
-    """Return the types to export: those requested, or all that the caller may read."""
+def _select_types(text: str | None, caller: Caller) -> tuple[list[str], list[str]]:
+    """Return the types to export, all that the caller may read by default, and unknown ones."""
     if text is None:
-        return [name for name in EXPORTED_TYPES if _may_read(caller, name)]
+        return [name for name in EXPORTED_TYPES if may_read_type(caller, name)], []
     requested = list(dict.fromkeys(text.split(",")))
-    if unknown := [name for name in requested if name not in EXPORTED_TYPES]:
-        detail = f"{len(unknown)} unknown types: expected some of {', '.join(EXPORTED_TYPES)}"
-        raise _refuse("_type", detail)
-    if not all(_may_read(caller, name) for name in requested):
+    selected = [name for name in requested if name in EXPORTED_TYPES]
+    if not all(may_read_type(caller, name) for name in selected):
         raise Problem("insufficient_scope")
-    return requested
+    return selected, [name for name in requested if name not in EXPORTED_TYPES]
 
 
-def _may_read(caller: Caller, resource_type: str) -> bool:
-    return "screenings:read" in caller.scopes or f"{resource_type}.r" in caller.fhir_scopes
+def _name_types(unknown: list[str]) -> str:
+    """Name the types that are not exported; other text is counted, as it may be of a patient."""
+    names = [name for name in unknown if _TYPE_NAME.fullmatch(name)]
+    if count := len(unknown) - len(names):
+        names.append(f"{count} that are no types")
+    return f"not exported: {', '.join(names)}"
 
 
 def _list_chunks(work: Transaction) -> Iterator[tuple[int, ChunkContent]]:
@@ -232,32 +177,9 @@ def _list_chunks(work: Transaction) -> Iterator[tuple[int, ChunkContent]]:
         yield len(part), ChunkContent(references, (ids,))
 
 
-def _build_manifest(
-    batch: StoredBatch, notes: list[dict[str, Any]], settings: Settings
-) -> dict[str, Any]:
-    counts: Counter[str] = Counter()
-    for note in notes:
-        counts.update(note["counts"])
-    files = f"{settings.public_url}/fhir{FILES_PATH}/{batch.id}"
-    return {
-        "transactionTime": batch.created_at.isoformat(timespec="milliseconds"),
-        "request": batch.options["request"],
-        "requiresAccessToken": True,
-        "output": [
-            {"type": name, "url": f"{files}.{name}", "count": counts[name]}
-            for name in batch.options["types"]
-            if counts[name]
-        ],
-        "error": [],
-    }
-
-
-def _stream_lines(context: RequestContext, batch: StoredBatch, name: str) -> Iterator[bytes]:
-    for number in range(batch.chunks):
-        with context.store.continue_read(context.actor) as work:
-            content = batch_chunks.read_chunk_results(work, batch.id, number)
-        if content is not None:
-            yield unpack_file(content, name)
+def _refuse_parameter(name: str) -> FieldError:
+    detail = "is not supported; with `Prefer: handling=lenient` it is ignored"
+    return FieldError(pointer=f"/{name}", code="search_parameter", detail=detail)
 
 
 def _refuse(name: str, detail: str) -> Problem:

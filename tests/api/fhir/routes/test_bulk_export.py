@@ -17,6 +17,10 @@ from schemas.batches.batch import PATIENT_REFERENCE, ROW_ID
 from scoring.catalogue import load_catalogue
 
 TYPES = ["QuestionnaireResponse", "Observation", "RiskAssessment", "Provenance"]
+NOT_HERE = (
+    "`$export` is not offered at this address, but at `/fhir/$export`, `/fhir/Patient/$export`."
+)
+NO_SUCH_OPERATION = "There is no operation `$import`. /fhir/metadata lists what there is."
 
 
 @pytest.fixture
@@ -109,12 +113,86 @@ def test_types_and_time_limit_what_is_exported(kept_client, kept_clinic, store, 
         assert manifest["request"].endswith(query)
 
 
-@pytest.mark.parametrize("query", ["?_type=Patient", "?_outputFormat=csv", "?_since=yesterday",
-                                   "?_typeFilter=Observation"])  # fmt: skip
-def test_an_unknown_parameter_is_refused(kept_client, query):
-    response = kept_client.get(f"/fhir/$export{query}")
-    assert response.status_code == 422
-    assert response.json()["resourceType"] == "OperationOutcome"
+@pytest.mark.parametrize(
+    ("query", "text"),
+    [
+        ("_type=Patient,Observation", f"_type: not exported: Patient; expected {', '.join(TYPES)}"),
+        ("_type=n-1", f"_type: not exported: 1 that are no types; expected {', '.join(TYPES)}"),
+        ("_outputFormat=csv", "_outputFormat: must be application/fhir+ndjson, the only format"),
+        ("_since=x", "_since: is not valid here; the description of the API has the rule"),
+        (
+            "_typeFilter=Observation%3Fstatus%3Dfinal",
+            "_typeFilter: is not supported; with `Prefer: handling=lenient` it is ignored",
+        ),
+        (
+            "_tpye=Observation",
+            "_tpye: unknown query parameter, number 1 of 1; did you mean `_type`?",
+        ),
+    ],
+)
+def test_what_is_not_supported_is_refused_by_name(kept_client, query, text):
+    for path in ("/fhir/$export", "/fhir/Patient/$export"):
+        response = kept_client.get(f"{path}?{query}")
+        assert response.status_code == 422
+        (issue,) = response.json()["issue"]
+        assert issue["details"]["text"] == text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "text"),
+    [
+        ("GET", "/fhir/Group/g1/$export", 404, NOT_HERE),
+        ("GET", "/fhir/Patient/p1/$export", 404, NOT_HERE),
+        ("GET", "/fhir/$import", 404, NO_SUCH_OPERATION),
+        ("POST", "/fhir/$export", 405, "`$export` is offered by GET, HEAD alone at this address."),
+    ],
+)
+def test_an_operation_that_is_not_offered_is_named(kept_client, method, path, status, text):
+    response = kept_client.request(method, path)
+    assert response.status_code == status
+    (issue,) = response.json()["issue"]
+    assert (issue["code"], issue["details"]["text"]) == ("not-supported", text)
+
+
+def test_a_lenient_client_learns_what_was_ignored(kept_client, kept_clinic, store, run_worker):
+    add(store, kept_clinic, "N-1")
+    query = "?_typeFilter=Observation%3Fstatus%3Dfinal&number=N-1&_type=Patient,Observation"
+    headers = {"Prefer": "respond-async, handling=lenient"}
+    response = kept_client.get(f"/fhir/Patient/$export{query}", headers=headers)
+    assert response.status_code == 202
+    address = response.headers["content-location"].removeprefix("http://127.0.0.1:8000")
+    run_worker(address)
+    manifest = kept_client.get(address).json()
+    assert [(row["type"], row["count"]) for row in manifest["output"]] == [("Observation", 1)]
+    assert manifest["request"].endswith("/fhir/Patient/$export?_type=Patient%2CObservation")
+    (file,) = manifest["error"]
+    assert (file["type"], file["count"]) == ("OperationOutcome", 1)
+    (line,) = kept_client.get(file["url"].removeprefix("http://127.0.0.1:8000")).text.splitlines()
+    outcome = json.loads(line)
+    assert outcome["resourceType"] == "OperationOutcome"
+    assert {issue["severity"] for issue in outcome["issue"]} == {"warning"}
+    assert [issue["details"]["text"] for issue in outcome["issue"]] == [
+        "_typeFilter is not supported and was ignored.",
+        "Unknown parameters that were ignored: 1.",
+        "_type: not exported: Patient.",
+    ]
+
+
+def test_a_lenient_client_gets_no_other_format_and_no_empty_export(kept_client):
+    for query in ("_outputFormat=csv", "_type=Patient"):
+        headers = {"Prefer": "handling=lenient"}
+        assert kept_client.get(f"/fhir/$export?{query}", headers=headers).status_code == 422
+
+
+def test_an_export_without_remarks_has_no_file_of_them(kept_client, kept_clinic, store, run_worker):
+    add(store, kept_clinic, "N-1")
+    address = begin(kept_client)
+    run_worker(address)
+    manifest = kept_client.get(address).json()
+    assert manifest["error"] == []
+    file = manifest["output"][0]["url"].removeprefix("http://127.0.0.1:8000")
+    outcomes = file.replace("QuestionnaireResponse", "OperationOutcome")
+    assert kept_client.get(outcomes).status_code == 404
 
 
 def test_an_export_is_deleted_on_request_and_with_a_patient_in_it(

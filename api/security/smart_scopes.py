@@ -92,7 +92,7 @@ def format_scopes(permissions: Collection[str]) -> Iterator[str]:
 def determine_permission(method: str, path: str) -> str:
     """Return the permission that a FHIR request needs, by method and path below the base."""
     type_, *segments = path.strip("/").split("/")
-    if type_.startswith("$export"):  # the route limits the types
+    if type_.startswith("$export") or segments == ["$export"]:  # the route limits the types
         return "QuestionnaireResponse.s"
     match method, segments:
         case ["POST", [_, "$extract"]]:

@@ -221,6 +221,7 @@ def test_a_client_gets_the_types_of_its_scopes_alone(
     run_worker(address)
     urls = [row["url"] for row in narrow.get(address).json()["output"]]
     assert [url.rpartition(".")[2] for url in urls] == TYPES[:2]
+    assert narrow.get("/fhir/Patient/$export").status_code == 202
     assert narrow.get("/fhir/$export?_type=Provenance").status_code == 403
     assert calling(kept_service, kept_clinic, ("score",)).get("/fhir/$export").status_code == 403
     files = [url.removeprefix("http://127.0.0.1:8000") for url in urls]

@@ -112,7 +112,7 @@ class OidcClient:
                 client=self._settings.oidc_client_id,
                 nonce=login.nonce,
                 acr_values=self._settings.oidc_acr_values.split(),
-            )
+            ).subject
         except (ValueError, InvalidTokenError):
             raise OidcProviderError from None
 

@@ -7,6 +7,7 @@ LaunchError    the launch is refused; `reason` is for the log and the audit alon
 """
 
 import hashlib
+import re
 import secrets
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -16,19 +17,20 @@ from api.auth.ehr_client import EhrClient, EhrError
 from api.auth.services import Services
 from api.desk.access.ehr_patient import build_known_patient
 from api.desk.access.sealed_values import seal_value, unseal_value
+from api.fhir.elements import ID_PATTERN
 from api.outbound.allowlist import parse_target_url
 from api.outbound.http_client import HTTP_SCHEMES, OutboundRequest
 from api.security.base64url import encode_base64url
 from api.security.jwks import parse_jwks
 from api.security.signatures import InvalidTokenError
-from api.security.tokens.id_tokens import verify_id_token
+from api.security.tokens.id_tokens import VerifiedIdentity, verify_id_token
 from api.store.accounts import issuers
 from api.store.accounts.issuers import TrustedIssuer
 from schemas.patients.patient import KnownPatient
 
 FLOW_SECONDS = 600
 RETURN_PATH = "/launch/return"
-_FLOW, _CONTEXT = b"a launch from an EHR", b"the context of a launch"
+_FLOW, _CONTEXT = b"a launch from an EHR", b"the context of a launch and its user"
 _SCOPES = "openid fhirUser"
 
 
@@ -45,11 +47,14 @@ class LaunchContext(NamedTuple):
 
     The issuer is the FHIR address that the operator registered. What the EHR calls itself never
     names an account: it could be the name of another EHR or of the identity provider.
+    `ehr_practitioner` is the id of the EHR's Practitioner, for the audit alone; empty if the EHR
+    names none.
     """
 
     organisation: str
     issuer: str
     subject: str
+    ehr_practitioner: str
     patient: KnownPatient | None
 
 
@@ -116,14 +121,16 @@ class SmartLaunch:
         if response.get("iss", "" if is_named else issuer) != issuer:  # RFC 9207
             raise LaunchError("other_issuer", organisation)
         token = self._redeem_code(registration, configuration, response["code"], flow)
-        subject = self._verify_identity(registration, issuer, token, flow.nonce)
+        identity = self._verify_identity(registration, issuer, token, flow.nonce)
         patient = self._read_patient(registration, token)
-        return LaunchContext(organisation, registration.issuer.issuer, subject, patient)
+        fhir_url = registration.issuer.issuer
+        practitioner = _find_practitioner(identity.fhir_user, fhir_url)
+        return LaunchContext(organisation, fhir_url, identity.subject, practitioner, patient)
 
     def seal_context(self, context: LaunchContext) -> str:
         """Return the context for the browser's cookie."""
         patient = context.patient.model_dump(mode="json") if context.patient else None
-        value = [*context[:3], patient]
+        value = [*context[:4], patient]
         return seal_value(self._store.key_ring, _CONTEXT, value, FLOW_SECONDS)
 
     def unseal_context(self, cookie: str) -> LaunchContext | None:
@@ -131,9 +138,9 @@ class SmartLaunch:
         value = unseal_value(self._store.key_ring, _CONTEXT, cookie)
         if value is None:
             return None
-        patient = KnownPatient.model_validate(value[3]) if value[3] else None
-        organisation, issuer, subject, _ = value
-        return LaunchContext(organisation, issuer, subject, patient)
+        organisation, issuer, subject, practitioner, patient_value = value
+        patient = KnownPatient.model_validate(patient_value) if patient_value else None
+        return LaunchContext(organisation, issuer, subject, practitioner, patient)
 
     def _find_registration(self, fhir_url: str) -> TrustedIssuer:
         for name in dict.fromkeys((fhir_url, fhir_url.rstrip("/"), f"{fhir_url}/")):
@@ -164,8 +171,8 @@ class SmartLaunch:
 
     def _verify_identity(
         self, registration: TrustedIssuer, issuer: str, token: Mapping[str, Any], nonce: str
-    ) -> str:
-        """Return the subject of the ID token, by the keys that the operator registered."""
+    ) -> VerifiedIdentity:
+        """Return whom the ID token names, by the keys that the operator registered."""
         terms, organisation = registration.issuer.terms, registration.issuer.organisation
         id_token = token.get("id_token")
         if not isinstance(id_token, str):
@@ -214,6 +221,13 @@ class SmartLaunch:
 
 
 _ACCEPT = {"Accept": "application/json"}
+
+
+def _find_practitioner(fhir_user: str, fhir_url: str) -> str:
+    """Return the id of the EHR's Practitioner that `fhirUser` names; empty for any other user."""
+    reference = fhir_user.removeprefix(f"{fhir_url.rstrip('/')}/")
+    match = re.fullmatch(rf"Practitioner/({ID_PATTERN})", reference)
+    return match[1] if match else ""
 
 
 def _read_url(configuration: Mapping[str, Any], name: str, registration: TrustedIssuer) -> str:

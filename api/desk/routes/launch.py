@@ -26,6 +26,7 @@ from api.store.accounts import login_credentials, sessions
 from api.store.errors import ConflictError
 from api.store.forms.links import LinkRequest
 from api.store.screenings import of_patient
+from api.store.transaction import Transaction
 from api.web import cookies
 from api.web.page_route import PageRoute, read_field
 from api.web.security_headers import build_page_headers
@@ -114,6 +115,7 @@ def link_identity(
     with desk.context.transaction() as work:
         login_credentials.add_identity(work, practitioner, context.issuer, context.subject)
         work.audit("administer", "sign_in", practitioner)
+        _audit_ehr_practitioner(work, context)
     return desk.redirect(LAUNCHED_PATH)
 
 
@@ -139,7 +141,15 @@ def _start_session(request: Request, context: LaunchContext) -> str | None:
     if owner is None or owner[0] != context.organisation:
         return None
     with store.transaction(build_session_actor(request, *owner)) as work:
-        return start_session(request, work, owner[1])
+        secret = start_session(request, work, owner[1])
+        _audit_ehr_practitioner(work, context)
+    return secret
+
+
+def _audit_ehr_practitioner(work: Transaction, context: LaunchContext) -> None:
+    """Say which user of the EHR launched the desk. No right depends on it."""
+    outcome = "ok" if context.ehr_practitioner else "unnamed"
+    work.audit("sign_in", "ehr_practitioner", context.ehr_practitioner, outcome=outcome)
 
 
 def _find_context(desk: PractitionerPage) -> LaunchContext | None:

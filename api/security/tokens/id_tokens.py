@@ -6,7 +6,7 @@ InvalidTokenError    the token is refused; the reason is not disclosed
 import re
 from collections.abc import Iterable, Sequence
 from hmac import compare_digest
-from typing import Any
+from typing import Any, NamedTuple
 
 from api.security.claims import ExpectedToken
 from api.security.jwks import find_jwk
@@ -22,6 +22,13 @@ MAX_LIFETIME_SECONDS = 24 * 3600
 _SUBJECT = re.compile(r"[!-~]{1,255}")
 
 
+class VerifiedIdentity(NamedTuple):
+    """Who logged in: the subject and, from an EHR, its own resource of the user, else empty."""
+
+    subject: str
+    fhir_user: str
+
+
 def verify_id_token(  # noqa: PLR0913 - each thing that a login expects
     token: str,
     *,
@@ -30,8 +37,8 @@ def verify_id_token(  # noqa: PLR0913 - each thing that a login expects
     client: str,
     nonce: str,
     acr_values: Sequence[str] = (),
-) -> str:
-    """Verify an ID token for this login attempt and return its subject.
+) -> VerifiedIdentity:
+    """Verify an ID token for this login attempt and return whom it names.
 
     With `acr_values` the token must name one of these authentication classes.
     """
@@ -55,4 +62,5 @@ def verify_id_token(  # noqa: PLR0913 - each thing that a login expects
         raise InvalidTokenError
     if acr_values and claims.get("acr") not in acr_values:
         raise InvalidTokenError
-    return str(claims["sub"])
+    fhir_user = claims.get("fhirUser")
+    return VerifiedIdentity(str(claims["sub"]), fhir_user if isinstance(fhir_user, str) else "")

@@ -117,8 +117,50 @@ class TestALaunchByAKnownPractitioner:
         assert launch_desk(browser, ehr) == "/desk"
 
 
+def list_ehr_practitioners(service, clinic):
+    """What the audit says of the EHR's users: who, and with what outcome."""
+    rows = [row for row in audited(service, clinic) if row.kind == "ehr_practitioner"]
+    return [(row.action, row.target, row.outcome) for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("fhir_user", "row"),
+    [
+        ("{ehr}/Practitioner/7", ("7", "ok")),
+        ("Practitioner/7", ("7", "ok")),
+        ("https://another.example/fhir/Practitioner/7", ("", "unnamed")),
+        ("{ehr}/Patient/p1", ("", "unnamed")),
+        (f"{{ehr}}/Practitioner/{'7' * 65}", ("", "unnamed")),
+        (7, ("", "unnamed")),
+        (None, ("", "unnamed")),
+    ],
+)
+def test_the_audit_names_the_user_of_the_ehr_by_its_practitioner(
+    browser, ehr, linked_login, kept_service, kept_clinic, monkeypatch, fhir_user, row
+):
+    claim = fhir_user.format(ehr=ehr.fhir_url) if isinstance(fhir_user, str) else fhir_user
+    monkeypatch.setattr(ehr, "claims", {"fhirUser": claim})
+    ehr.token = {}
+    assert launch_desk(browser, ehr) == "/desk"
+    assert list_ehr_practitioners(kept_service, kept_clinic) == [("sign_in", *row)]
+    (login,) = [it for it in audited(kept_service, kept_clinic) if it.kind == "practitioner"]
+    assert (login.action, login.actor) == ("sign_in", linked_login.id)
+
+
+def test_a_user_whom_the_ehr_names_as_another_practitioner_has_no_other_rights(
+    browser, ehr, linked_login, kept_service, store, kept_clinic, monkeypatch
+):
+    colleague = add_practitioner_login(store, kept_clinic)
+    monkeypatch.setattr(ehr, "claims", {"fhirUser": f"Practitioner/{colleague.id}"})
+    ehr.token = {}
+    assert launch_desk(browser, ehr) == "/desk"
+    logins = [row for row in audited(kept_service, kept_clinic) if row.action == "sign_in"]
+    assert {row.actor for row in logins} == {linked_login.id}
+    assert {row.target for row in logins} == {linked_login.id, colleague.id}
+
+
 def test_an_unknown_practitioner_logs_in_once_and_links_the_account(
-    browser, ehr, grace, store, kept_clinic
+    browser, ehr, grace, kept_service, store, kept_clinic
 ):
     screening = add(store, kept_clinic, "N-1", system=SYSTEM)
     assert launch_desk(browser, ehr) == "/sign-in"
@@ -129,6 +171,7 @@ def test_an_unknown_practitioner_logs_in_once_and_links_the_account(
     assert linking.headers["location"] == "/desk/launch"
     expected = f"/desk/screenings/{screening.id}/patient"
     assert browser.get("/desk/launch").headers["location"] == expected
+    assert list_ehr_practitioners(kept_service, kept_clinic) == [("sign_in", "7", "ok")]
     browser.cookies.clear()
     assert launch_desk(browser, ehr) == expected
 

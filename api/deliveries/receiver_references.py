@@ -15,6 +15,8 @@ from schemas.organisations.delivery import DestinationMisfit
 from schemas.organisations.profile import FhirOptions
 
 _LITERAL = re.compile(rf"(?:https?://\S{{1,150}}/)?([A-Z][A-Za-z]{{1,30}})/{ID_PATTERN}")
+_NUMBER_SYSTEM = "subject/identifier/system"
+_LOOK_UP_NEED = "the patient is looked up by number and system at the receiver, so both are needed"
 
 
 def adapt_references(
@@ -40,14 +42,28 @@ def adapt_references(
 def find_unmet_needs(
     resources: Sequence[Resource], options: FhirOptions
 ) -> Iterator[DestinationMisfit]:
-    """Yield a misfit for each element that the receiver needs and a resource lacks."""
+    """Yield a misfit for each element that the receiver needs and a resource lacks.
+
+    A patient who is looked up needs the system of the number, and no id of the receiver.
+    """
+    can_look_up = options.looks_up_patient and all(map(_names_patient, resources))
+    if options.looks_up_patient and not can_look_up:
+        yield DestinationMisfit(code="needed", place=_NUMBER_SYSTEM, detail=_LOOK_UP_NEED)
     for need in options.need:
         for resource in resources:
             if resource["resourceType"] != need.resource:
                 continue
+            if can_look_up and need.place == "/subject/reference":
+                continue
             value = _find(resource, need.place)
             if not isinstance(value, str) or not re.fullmatch(need.pattern, value):
                 yield DestinationMisfit(code="needed", place=need.place[1:], detail=need.says)
+
+
+def _names_patient(resource: Resource) -> bool:
+    """Return whether the subject is a literal reference, or a number with its system."""
+    subject = resource.get("subject", {})
+    return "reference" in subject or bool(_find(subject, "/identifier/system"))
 
 
 def _adapt(value: Any, replacements: dict[str, Resource]) -> Any:

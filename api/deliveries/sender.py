@@ -207,8 +207,14 @@ class DeliverySender:
             case "fhir":
                 smart, key = destination.smart, destination.load_signing_key()
                 login = SmartCredentials(smart, key) if smart and key else None
-                destination_id, mode = job.delivery.destination, job.profile.fhir.mode
-                server = FhirServer(destination.address, destination_id, mode, login)
+                destination_id, options = job.delivery.destination, job.profile.fhir
+                server = FhirServer(
+                    destination.address,
+                    destination_id,
+                    options.mode,
+                    login,
+                    options.looks_up_patient,
+                )
                 return send_over_fhir(content, server, self._tokens, policy)
 
     def _record_result(

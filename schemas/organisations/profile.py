@@ -94,6 +94,11 @@ class FhirOptions(FrozenModel):
         default="all",
         description="Whether a document names all authors, or only practitioners by their ids.",
     )
+    looks_up_patient: bool = Field(
+        default=False,
+        description="Whether the patient is looked up by identifier at the receiver before each "
+        "push, and named by the id found there.",
+    )
     need: Many[ReceiverNeed] = Field(
         default=(), description="What the receiver needs; what lacks it is not sent."
     )

@@ -16,6 +16,7 @@ from api.deliveries.attempt_result import (
     classify_http_status,
     classify_outbound_error,
 )
+from api.deliveries.transports.patient_lookup import name_patient
 from api.fhir.elements import FHIR_JSON
 from api.outbound.connection import ConnectionPolicy
 from api.outbound.errors import OutboundError
@@ -75,12 +76,15 @@ class AccessTokenCache:
 
 
 class FhirServer(NamedTuple):
-    """A FHIR server: its base URL, destination id, delivery mode and login."""
+    """A FHIR server: its base URL, destination id, delivery mode, login, and whether the patient
+    is looked up there first.
+    """
 
     address: str
     destination_id: str
     mode: str
     credentials: SmartCredentials | None
+    looks_up_patient: bool = False
 
 
 def send_over_fhir(
@@ -94,12 +98,22 @@ def send_over_fhir(
             if isinstance(token, AttemptResult):
                 return token
             headers["Authorization"] = f"Bearer {token}"
-        bundle = json.loads(content)
+        bundle: dict[str, Any] | AttemptResult = json.loads(content)
+        if server.looks_up_patient and isinstance(bundle, dict):
+            bundle = name_patient(bundle, server.address, headers, policy)
+        if isinstance(bundle, AttemptResult):
+            return _discard_refused_token(bundle, server, tokens)
         as_transaction = bundle["type"] == "transaction" and server.mode == "transaction"
         send = _send_transaction if as_transaction else _send_each_resource
         result = send(bundle, server, headers, policy)
     except OutboundError as error:
         return classify_outbound_error(error)
+    return _discard_refused_token(result, server, tokens)
+
+
+def _discard_refused_token(
+    result: AttemptResult, server: FhirServer, tokens: AccessTokenCache
+) -> AttemptResult:
     if result.receiver_code == "401":
         tokens.discard_token(server.destination_id)
     return result

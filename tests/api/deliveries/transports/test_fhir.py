@@ -122,6 +122,27 @@ def test_the_ehr_stores_each_resource_once_though_it_is_sent_twice(
 
 
 @needs_node
+def test_the_ehr_finds_the_patient_by_number(ehr, push, sender, find_delivery, store, clinic):
+    patient = {
+        "resourceType": "Patient",
+        "identifier": [{"system": "urn:oid:1.2.3", "value": "N-77"}],
+    }
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{ehr.port}/fhir/Patient",
+        json.dumps(patient).encode(),
+        {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/fhir+json"},
+    )
+    with urllib.request.urlopen(request) as response:  # noqa: S310 - on loopback
+        patient_id = json.load(response)["id"]
+    screening = add(store, clinic, "N-77", system="urn:oid:1.2.3")
+    delivery, _, _ = push(ehr, screening=screening, options={"fhir": {"looks_up_patient": True}})
+    send_due_deliveries(sender, 4)
+    assert find_delivery(delivery).state == "delivered", find_delivery(delivery)
+    document = fetch_resources(ehr, "DocumentReference")[-1]
+    assert document["subject"]["reference"] == f"Patient/{patient_id}"
+
+
+@needs_node
 def test_a_withdrawal_marks_the_resource_as_entered_in_error(
     ehr, push, sender, store, clinic, find_screening, find_delivery
 ):

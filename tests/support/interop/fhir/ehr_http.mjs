@@ -16,6 +16,8 @@ const router = new FhirRouter();
 const repository = new MemoryRepository();
 const STATUS = { created: 201, ok: 200, 'not-modified': 304, 'not-found': 404, 'precondition-failed': 412 };
 
+const isForm = (request) => (request.headers['content-type'] ?? '').startsWith('application/x-www-form');
+
 const server = http.createServer(async (request, response) => {
   if (request.headers.authorization !== 'Bearer ' + process.argv[2]) {
     response.writeHead(401).end();
@@ -34,7 +36,7 @@ const server = http.createServer(async (request, response) => {
       params: {},
       query: Object.fromEntries(url.searchParams),
       headers: request.headers,
-      body: text ? JSON.parse(text) : undefined,
+      body: isForm(request) ? Object.fromEntries(new URLSearchParams(text)) : text ? JSON.parse(text) : undefined,
     },
     repository
   );

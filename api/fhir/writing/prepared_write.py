@@ -91,12 +91,12 @@ def keep_patient(
 
     What was sent may name them by a number that was merged since.
     """
-    sent = prepared.intake.patient
-    if sent is None:
+    named = prepared.intake.patient
+    if named is None:
         raise TypeError("a response to store must name its patient")
     if prepared.resource.get("subject") != current["subject"]:
-        return sent
-    return patient.model_copy(update={"encounter": sent.encounter})
+        return named
+    return patient.model_copy(update={"encounter": named.encounter})
 
 
 def check_same_id(sent_id: object, response_id: str) -> None:

@@ -87,16 +87,16 @@ def check_identity(prepared: PreparedContent, response_id: str, original: Identi
 def keep_patient(
     prepared: PreparedContent, current: Resource, patient: KnownPatient
 ) -> KnownPatient:
-    """Return the patient of a changed response: the stored one while it names the same subject.
+    """Return the patient of a changed response: the stored one where its subject is the same.
 
     What was sent may name them by a number that was merged since.
     """
-    named = prepared.intake.patient
-    if named is None:
+    sender_patient = prepared.intake.patient
+    if sender_patient is None:
         raise TypeError("a response to store must name its patient")
     if prepared.resource.get("subject") != current["subject"]:
-        return named
-    return patient.model_copy(update={"encounter": named.encounter})
+        return sender_patient
+    return patient.model_copy(update={"encounter": sender_patient.encounter})
 
 
 def check_same_id(sent_id: object, response_id: str) -> None:

@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 
 DRIP_SECONDS = 0.5
 ACCEPTANCE = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
@@ -82,9 +82,7 @@ class Tarpit:
 @contextmanager
 def observe_all(tarpits: Iterable[Tarpit]) -> Iterator[None]:
     """Observe several tarpits while the block runs."""
-    tarpits = list(tarpits)
-    if not tarpits:
-        yield
-        return
-    with tarpits[0].observe(), observe_all(tarpits[1:]):
+    with ExitStack() as stack:
+        for tarpit in tarpits:
+            stack.enter_context(tarpit.observe())
         yield

@@ -1,5 +1,6 @@
 """Base model and field types: frozen, closed to unknown keys, with exact numbers."""
 
+import json
 from decimal import Decimal
 from functools import cache
 from typing import Annotated, Any, TypeVar
@@ -49,6 +50,11 @@ class FrozenPart:
 @cache
 def _find_serializer(part_type: Any) -> SchemaSerializer:
     return TypeAdapter(part_type).serializer
+
+
+def encode_json(value: Any) -> bytes:
+    """Return plain data as compact JSON. Raises ValueError for a number that JSON does not have."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
 
 
 def to_json_number(value: Decimal) -> int | float:

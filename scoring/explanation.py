@@ -7,7 +7,7 @@ from functools import cache, partial
 from typing import Any, NamedTuple
 
 from schemas.base import to_json_number
-from schemas.rulebooks.conditions import iterate_statements
+from schemas.rulebooks.conditions import list_subjects
 from schemas.rulebooks.rulebook import Criterion, Discount, Rulebook, Wording
 from scoring.conditions import Facts, find_matching_options
 from scoring.weighing import CriterionPoints
@@ -171,7 +171,7 @@ class Explainer:
         if "{which}" not in discount.because:
             return lambda _: discount.because
 
-        subjects = {statement.subject for statement in iterate_statements(discount.when)}
+        subjects = list_subjects(discount.when)
         labels = {key: label for key, label in self._labels.items() if key[0] in subjects}
         order = {key: index for index, key in enumerate(labels)}
 

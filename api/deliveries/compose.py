@@ -3,7 +3,6 @@
 A delivery is composed once; retries send the same bytes.
 """
 
-import json
 from base64 import b64encode
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -24,6 +23,7 @@ from api.hl7v2.encoder import encode_message
 from api.hl7v2.messages import build_message
 from api.hl7v2.screening_event import Hl7Report, ScreeningEvent
 from reports.formats import RenderedDocument
+from schemas.base import encode_json
 from schemas.organisations.delivery import DestinationMisfit, SubscriptionTerms
 
 JSON_MEDIA_TYPE = "application/json"
@@ -127,7 +127,7 @@ def _compose_bundle(
     url = "" if report else build_report_url(context, request)
     transaction = build_transaction(context, request, report.content if report else None, url)
     misfits = (*misfits, *transaction.misfits)
-    return ComposedPayload(_encode_json(transaction.bundle), FHIR_JSON, misfits)
+    return ComposedPayload(encode_json(transaction.bundle), FHIR_JSON, misfits)
 
 
 def _compose_json(
@@ -153,7 +153,7 @@ def _compose_json(
         body["report"] = {"media_type": report.media_type, "content": encoded}
     elif not is_withdrawal and request.profile.document.how == "url":
         body["report"] = {"url": build_report_url(context, request)}
-    return ComposedPayload(_encode_json(body), JSON_MEDIA_TYPE, ())
+    return ComposedPayload(encode_json(body), JSON_MEDIA_TYPE, ())
 
 
 def _compose_notification(context: ComposeContext, request: ComposeRequest) -> ComposedPayload:
@@ -172,8 +172,4 @@ def _compose_notification(context: ComposeContext, request: ComposeRequest) -> C
         build_response_resource(version, context.rulebooks),
     )
     bundle = build_notification(urls, state, "event-notification", event)
-    return ComposedPayload(_encode_json(bundle), FHIR_JSON, ())
-
-
-def _encode_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    return ComposedPayload(encode_json(bundle), FHIR_JSON, ())

@@ -11,13 +11,11 @@ from reports.phrases import load_phrases
 from schemas.patients.screening import ScreeningFilters, ScreeningListItem
 from schemas.rulebooks.rulebook import Rulebook
 from scoring.catalogue import Catalogue, UnknownRulebookError
+from scoring.common_rules.safety import NO_TIER
 from scoring.compiled_rulebook import LoadedRulebook
 from scoring.translations import translate_rulebook
 
 PAGE_SIZE = 25
-NO_TIER = "none"
-
-
 SafetyCoverage = Literal["all", "some", "none"]
 
 

@@ -11,6 +11,7 @@ from api.fhir.resources.provenance import build_provenance
 from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.versions import build_response_resource
 from api.store.accounts.callers import Caller
+from schemas.base import encode_json
 from scoring.catalogue import Catalogue
 
 SCREENINGS_PER_CHUNK = 200
@@ -45,7 +46,7 @@ def build_files(
                 resource = build_response_resource(version, rulebooks)
             else:
                 resource = _BUILDERS[name](version)
-            lines.append(json.dumps(resource, ensure_ascii=False, separators=(",", ":")))
+            lines.append(encode_json(resource).decode())
     return files
 
 

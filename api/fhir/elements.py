@@ -177,12 +177,12 @@ def build_reference(resource_type: str, version: ResourceVersion) -> Resource:
 def build_patient_reference(version: ResourceVersion) -> Resource:
     """Return the Reference to the patient, literal if the response had one, or by identifier."""
     patient, fhir = version.screening.patient, version.screening.context.fhir
-    element: Resource = {"type": "Patient"}
-    if fhir is not None and fhir.subject is not None:
-        element["reference"] = fhir.subject
-    if fhir is None or fhir.subject is None or fhir.subject_identified:
-        element["identifier"] = build_identifier(patient.reference, patient.system)
-    return element | ({"display": patient.name} if patient.name else {})
+    element = build_identified_patient(patient)
+    if fhir is None or fhir.subject is None:
+        return element
+    if not fhir.subject_identified:
+        del element["identifier"]
+    return {"type": element["type"], "reference": fhir.subject, **element}
 
 
 def build_identified_patient(patient: KnownPatient) -> Resource:

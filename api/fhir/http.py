@@ -1,6 +1,5 @@
 """Media types and responses of the FHIR routes."""
 
-import json
 import re
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -16,6 +15,7 @@ from api.http.content_negotiation import negotiate_media_type
 from api.http.errors.error_responses import GUARDED_ERRORS, error_responses
 from api.http.preconditions import is_etag_match
 from api.problems import Problem
+from schemas.base import encode_json
 
 _CHARSET = r"(\s*;\s*(charset=\"?utf-8\"?|fhirVersion=\"?4\.0\"?))*\s*"
 _BODY_MEDIA = BodyMediaType(
@@ -133,7 +133,7 @@ def send_resource(
     headers |= build_version_headers(resource)
     if "ETag" in headers and is_etag_match(headers["ETag"].removeprefix("W/"), if_none_match):
         return Response(status_code=304, headers=headers)
-    body = json.dumps(resource, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    body = encode_json(resource)
     return Response(body, status_code=status, headers=headers, media_type=FHIR_JSON)
 
 

@@ -140,67 +140,40 @@ def _page_size(maximum: int) -> Any:
     )
 
 
+def id_query(example: str, description: str | None = None) -> Any:
+    """Return the search parameter `_id` of a type of resource."""
+    return Query(
+        alias="_id", pattern=f"^{ID_PATTERN}$", description=description, examples=[example]
+    )
+
+
+def url_query(path: str) -> Any:
+    """Return the search parameter `url` of a type of resource; the path is of its example."""
+    return Query(
+        alias="url",
+        max_length=400,
+        description="The canonical URL, with or without the version.",
+        examples=[f"http://127.0.0.1:8000/fhir/{path}"],
+    )
+
+
 PageSize = Annotated[int, _page_size(100)]
 AuditPageSize = Annotated[int, _page_size(1000)]
 _PAGE = "The cursor from the `next` link of a page."
 PagePosition = Annotated[
     int, Query(alias="_page", ge=0, le=10**15 - 1, description=_PAGE, examples=[0])
 ]
-FormIdFilter = Annotated[
-    str | None, Query(alias="_id", pattern=f"^{ID_PATTERN}$", examples=["nociplastic"])
-]
-FormUrlFilter = Annotated[
-    str | None,
-    Query(
-        alias="url",
-        max_length=400,
-        description="The canonical URL, with or without the version.",
-        examples=["http://127.0.0.1:8000/fhir/Questionnaire/nociplastic"],
-    ),
-]
-CodeListIdFilter = Annotated[
-    str | None, Query(alias="_id", pattern=f"^{ID_PATTERN}$", examples=["phq4-band"])
-]
-CodeSystemUrlFilter = Annotated[
-    str | None,
-    Query(
-        alias="url",
-        max_length=400,
-        description="The canonical URL, with or without the version.",
-        examples=["http://127.0.0.1:8000/fhir/CodeSystem/phq4/band"],
-    ),
-]
-ValueSetUrlFilter = Annotated[
-    str | None,
-    Query(
-        alias="url",
-        max_length=400,
-        description="The canonical URL, with or without the version.",
-        examples=["http://127.0.0.1:8000/fhir/ValueSet/phq4/band"],
-    ),
-]
+FormIdFilter = Annotated[str | None, id_query("nociplastic")]
+FormUrlFilter = Annotated[str | None, url_query("Questionnaire/nociplastic")]
+CodeListIdFilter = Annotated[str | None, id_query("phq4-band")]
+CodeSystemUrlFilter = Annotated[str | None, url_query("CodeSystem/phq4/band")]
+ValueSetUrlFilter = Annotated[str | None, url_query("ValueSet/phq4/band")]
 ConceptMapId = Annotated[
     str,
     Path(alias="concept_map", description="The instrument and `-loinc`.", examples=["phq4-loinc"]),
 ]
-ConceptMapIdFilter = Annotated[
-    str | None,
-    Query(
-        alias="_id",
-        pattern=f"^{ID_PATTERN}$",
-        description="The instrument and `-loinc`.",
-        examples=["phq4-loinc"],
-    ),
-]
-ConceptMapUrlFilter = Annotated[
-    str | None,
-    Query(
-        alias="url",
-        max_length=400,
-        description="The canonical URL, with or without the version.",
-        examples=["http://127.0.0.1:8000/fhir/ConceptMap/phq4-loinc"],
-    ),
-]
+ConceptMapIdFilter = Annotated[str | None, id_query("phq4-loinc", "The instrument and `-loinc`.")]
+ConceptMapUrlFilter = Annotated[str | None, url_query("ConceptMap/phq4-loinc")]
 FormVersionFilter = Annotated[str | None, Query(alias="version", max_length=14, examples=["1.0.0"])]
 FormStatusFilter = Annotated[
     Literal["draft", "active", "retired", "unknown"] | None,

@@ -6,6 +6,8 @@ rulebooks lists a selection.
 
 import tomllib
 from collections import Counter
+from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from schemas.batches.batch import (
@@ -91,7 +93,12 @@ def list_output_gradings(loaded: LoadedRulebook) -> list[str]:
     return gradings if selected is None else [name for name in gradings if name in selected]
 
 
-def read_column_settings(loaded: LoadedRulebook) -> dict[str, Any]:
+def read_column_settings(loaded: LoadedRulebook) -> Mapping[str, Any]:
     """Return the settings for files of the instrument; none if it has no file of them."""
-    file = RULEBOOKS_FOLDER / loaded.rulebook.rulebook.instrument / "columns.toml"
+    return _read_settings(loaded.rulebook.rulebook.instrument)
+
+
+@cache
+def _read_settings(instrument: str) -> Mapping[str, Any]:
+    file = RULEBOOKS_FOLDER / instrument / "columns.toml"
     return tomllib.loads(file.read_text(encoding="utf-8")) if file.exists() else {}

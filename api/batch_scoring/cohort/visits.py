@@ -9,13 +9,13 @@ import polars as pl
 from api.batch_scoring.chunk_scorer import ScoredChunk
 from schemas.base import FrozenModel, Many, Name, Text
 from schemas.batches.batch import (
-    ANSWERED_ON,
     BAND_COLUMN,
     PATIENT_REFERENCE,
     STATUS_COLUMN,
     TIER_COLUMN,
 )
 from scoring.columns.output_columns import read_column_settings
+from scoring.columns.reading.plausibility import parse_days
 from scoring.compiled_rulebook import LoadedRulebook
 
 PERSON, DAY, SUM = "person", "day", "sum"
@@ -59,7 +59,7 @@ def encode_visits(chunk: ScoredChunk, loaded: LoadedRulebook) -> bytes:
     visits = pl.DataFrame(
         [
             people.hash().alias(PERSON),
-            _parse_days(chunk.sent_rows),
+            parse_days(chunk.sent_rows).alias(DAY),
             _sum_answers(chunk, loaded),
             results[TIER_COLUMN].cast(pl.String),
             results[BAND_COLUMN].cast(pl.String) if BAND_COLUMN in results else no_band,
@@ -97,12 +97,6 @@ def collect_visits(parts: Sequence[Callable[[], bytes]]) -> Visits:
 
 def _read_parts(parts: Sequence[Callable[[], bytes]]) -> list[pl.DataFrame]:
     return [pl.read_ipc(io.BytesIO(content)) for read in parts if (content := read())]
-
-
-def _parse_days(rows: pl.DataFrame) -> pl.Series:
-    if ANSWERED_ON not in rows.columns:
-        return pl.Series(DAY, [None] * rows.height, pl.Date)
-    return rows[ANSWERED_ON].cast(pl.String).str.to_date("%Y-%m-%d", strict=False).alias(DAY)
 
 
 def _sum_answers(chunk: ScoredChunk, loaded: LoadedRulebook) -> pl.Series:

@@ -87,15 +87,20 @@ def refuse_cut_file(file: Path, kind: str) -> None:
 
     The child process that reads the file may not open it itself.
     """
-    with file.open("rb") as stream:
-        is_tagged = stream.read(len(_STATA_START)) == _STATA_START
-        stream.seek(0, io.SEEK_END)
-        size = stream.tell()
-        stream.seek(max(0, size - len(_STATA_END)))
-        is_ended = stream.read() == _STATA_END
-    is_cut_stata = kind == "dta" and is_tagged and not is_ended
-    if is_cut_stata or (kind == "xpt" and size % _TRANSPORT_RECORD):
+    is_cut = (kind == "dta" and _is_cut_stata(file)) or (
+        kind == "xpt" and file.stat().st_size % _TRANSPORT_RECORD
+    )
+    if is_cut:
         raise UnusableInputError("the file is cut off; fetch it again")
+
+
+def _is_cut_stata(file: Path) -> bool:
+    """Return whether a file of tagged sections lacks its last tag."""
+    with file.open("rb") as stream:
+        if stream.read(len(_STATA_START)) != _STATA_START:
+            return False
+        stream.seek(max(0, file.stat().st_size - len(_STATA_END)))
+        return stream.read() != _STATA_END
 
 
 def _read_workbook(source: Source, options: TableOptions) -> pl.DataFrame:

@@ -23,6 +23,7 @@ from api.outbound.errors import OutboundError
 from api.outbound.http_client import OutboundRequest, OutboundResponse, send_request
 from api.security.keys import SigningKey
 from api.security.signatures import sign_token
+from schemas.base import encode_json
 from schemas.organisations.delivery import SmartSignIn
 
 _ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -123,7 +124,7 @@ def _send_transaction(
     bundle: dict[str, Any], server: FhirServer, headers: dict[str, str], policy: ConnectionPolicy
 ) -> AttemptResult:
     response = send_request(
-        OutboundRequest("POST", server.address, headers, _encode_json(bundle)), policy
+        OutboundRequest("POST", server.address, headers, encode_json(bundle)), policy
     )
     result = classify_http_status(response.status, response.content, dict(response.headers))
     if result.disposition != "delivered":
@@ -163,7 +164,7 @@ def _build_request(entry: dict[str, Any], address: str, headers: dict[str, str])
     condition = request.get("ifNoneExist")
     request_headers = headers | ({"If-None-Exist": condition} if condition else {})
     url = f"{address.rstrip('/')}/{request['url']}"
-    return OutboundRequest(request["method"], url, request_headers, _encode_json(entry["resource"]))
+    return OutboundRequest(request["method"], url, request_headers, encode_json(entry["resource"]))
 
 
 def _parse_local_reference(response: OutboundResponse, resource_type: str) -> str | None:
@@ -203,7 +204,7 @@ def split_bundle(content: bytes, mode: str) -> Iterator[tuple[str, bytes]]:
         yield "", content
         return
     for entry in bundle["entry"]:
-        yield f"/{entry['request']['url']}", _encode_json(entry["resource"])
+        yield f"/{entry['request']['url']}", encode_json(entry["resource"])
 
 
 def _parse_object(content: bytes) -> dict[str, Any]:
@@ -212,7 +213,3 @@ def _parse_object(content: bytes) -> dict[str, Any]:
     except ValueError:
         return {}
     return value if isinstance(value, dict) else {}
-
-
-def _encode_json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()

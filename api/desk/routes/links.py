@@ -18,7 +18,7 @@ from api.desk.link_creation import (
     read_public_url,
     show_link_again,
 )
-from api.desk.screening_rows import NO_TIER, DisplayFormatter, list_instrument_choices
+from api.desk.screening_rows import DisplayFormatter, list_instrument_choices
 from api.desk.screenings import inbox, screening_page
 from api.desk.screenings.answer_form import PATIENT_FIELDS, parse_patient
 from api.desk.screenings.screening_page import FaultLink
@@ -33,6 +33,7 @@ from api.web.page_route import FormFields, read_field
 from api.web.page_texts import select_offered_languages
 from schemas.patients.links import Link
 from scoring.catalogue import UnknownRulebookError
+from scoring.common_rules.safety import NO_TIER
 
 LINKS_PATH = "/desk/links"
 PAGE_SIZE = 25

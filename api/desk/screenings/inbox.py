@@ -6,7 +6,7 @@ screening.
 
 from typing import NamedTuple
 
-from api.desk.screening_rows import NO_TIER, DisplayFormatter, ScreeningListRow, build_row
+from api.desk.screening_rows import DisplayFormatter, ScreeningListRow, build_row
 from api.store.forms import links
 from api.store.patients import draft_acknowledgements
 from api.store.screenings import search
@@ -14,6 +14,7 @@ from api.store.transaction import Transaction
 from reports.view.sections.flags import sort_flags
 from schemas.patients.links import LinkDetail, LinkState
 from schemas.patients.patient import KnownPatient
+from scoring.common_rules.safety import NO_TIER
 from scoring.engine import assess_safety
 
 MAX_PER_TIER = 100

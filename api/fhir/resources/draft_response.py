@@ -12,8 +12,7 @@ from api.fhir.elements import (
 from api.fhir.resources.questionnaire_response import merge_meta, replace_patient
 from schemas.base import to_json_number
 from schemas.patients.response_drafts import AttainableRange, ResponseDraft
-
-NO_TIER = "none"
+from scoring.common_rules.safety import NO_TIER
 
 
 def build_draft_response(draft: ResponseDraft, urls: CanonicalUrls) -> Resource:

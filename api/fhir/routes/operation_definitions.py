@@ -10,9 +10,9 @@ from api.fhir.definitions.operations import (
     build_operation_definition,
     build_operation_url,
 )
-from api.fhir.elements import ID_PATTERN, Resource
+from api.fhir.elements import Resource
 from api.fhir.http import RequireJson, outcome_responses, resource_response, send_resource
-from api.fhir.parameters import CanonicalUrlsDep, PagePosition, PageSize
+from api.fhir.parameters import CanonicalUrlsDep, PagePosition, PageSize, id_query, url_query
 from api.fhir.search import send_matching
 from api.fhir.search_routing import add_search_routes
 from api.http.public_route import PublicRoute
@@ -23,19 +23,8 @@ router = APIRouter(
     prefix="/fhir", tags=["FHIR"], dependencies=[RequireJson], route_class=PublicRoute
 )
 OperationId = Annotated[str, Path(examples=["QuestionnaireResponse-score"])]
-OperationIdFilter = Annotated[
-    str | None,
-    Query(alias="_id", pattern=f"^{ID_PATTERN}$", examples=["QuestionnaireResponse-score"]),
-]
-OperationUrlFilter = Annotated[
-    str | None,
-    Query(
-        alias="url",
-        max_length=400,
-        description="The canonical URL, with or without the version.",
-        examples=["http://127.0.0.1:8000/fhir/OperationDefinition/export"],
-    ),
-]
+OperationIdFilter = Annotated[str | None, id_query("QuestionnaireResponse-score")]
+OperationUrlFilter = Annotated[str | None, url_query("OperationDefinition/export")]
 OperationCodeFilter = Annotated[
     str | None,
     Query(

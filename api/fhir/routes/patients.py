@@ -8,7 +8,7 @@ from api.auth.request_context import RequestContext
 from api.dependencies import RequestContextDep
 from api.fhir.elements import ID_PATTERN
 from api.fhir.http import RequireJson, guarded_fhir_route, read_responses, send_resource
-from api.fhir.parameters import CanonicalUrlsDep, PagePosition, PageSize
+from api.fhir.parameters import CanonicalUrlsDep, PagePosition, PageSize, id_query
 from api.fhir.resources.patient import build_patient, derive_patient_id
 from api.fhir.search import send_matching
 from api.fhir.search_query import refuse
@@ -40,13 +40,7 @@ PatientId = Annotated[
     ),
 ]
 PatientIdFilter = Annotated[
-    str | None,
-    Query(
-        alias="_id",
-        pattern=f"^{ID_PATTERN}$",
-        description="The id of the Patient.",
-        examples=["6f6f6f6f-0000-4000-8000-000000000001"],
-    ),
+    str | None, id_query("6f6f6f6f-0000-4000-8000-000000000001", "The id of the Patient.")
 ]
 PatientNumberFilter = Annotated[
     str | None,

@@ -8,14 +8,14 @@ from pydantic import MISSING
 from api.fhir.elements import Resource
 from api.fhir.parsing.received import is_same_content
 from api.fhir.parsing.response_to_intake import IN_PROGRESS, RESPONSE_TYPE, ParsedResponse
-from api.fhir.resources.draft_response import NO_TIER, build_draft_response, build_draft_version
-from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
+from api.fhir.resources.draft_response import build_draft_response, build_draft_version
+from api.fhir.resources.operation_outcome import OutcomeIssue
 from api.fhir.writing.prepared_write import (
     PreparedContent,
     Publication,
+    check_identity,
     check_if_match,
-    check_same_id,
-    read_own_identifier,
+    keep_patient,
 )
 from api.store.errors import NotFoundError
 from api.store.forms import response_drafts
@@ -23,8 +23,10 @@ from api.store.idempotency import IdempotentResponse
 from api.store.transaction import Transaction
 from reports.view.editions import is_confidential
 from schemas.assessments.assessment import Assessment
+from schemas.base import encode_json
 from schemas.patients.patient import KnownPatient
 from schemas.patients.response_drafts import AttainableRange, DraftContent, ResponseDraft
+from scoring.common_rules.safety import NO_TIER
 from scoring.engine import assess
 
 _INFORMATION = (
@@ -54,7 +56,7 @@ def build_draft_content(intake: ParsedResponse) -> tuple[DraftContent, list[Outc
     elements = json.loads(received or "{}") | {"questionnaire": intake.form.canonical}
     rulebook = intake.form.loaded.rulebook
     content = DraftContent(
-        received=json.dumps(elements, ensure_ascii=False, separators=(",", ":")),
+        received=encode_json(elements).decode(),
         canonical=intake.form.canonical,
         instrument=rulebook.rulebook.instrument,
         ranges=_list_ranges(assessment),
@@ -87,9 +89,8 @@ def change_draft(
     if is_same_content(prepared.resource, current):
         work.audit("read", "response_draft", draft.id)
         return build_draft_answer(200, draft, publication)
-    patient, content = _read_prepared(prepared)
-    if prepared.resource.get("subject") == current["subject"]:
-        patient = draft.patient.model_copy(update={"encounter": patient.encounter})
+    _, content = _read_prepared(prepared)
+    patient = keep_patient(prepared, current, draft.patient)
     changed = response_drafts.replace_draft(work, draft, patient, content)
     work.audit("amend", "response_draft", draft.id)
     return build_draft_answer(200, changed, publication)
@@ -112,15 +113,8 @@ def check_draft_version(if_match: str | None, draft: ResponseDraft) -> None:
 
 def check_draft_identity(draft: ResponseDraft, prepared: PreparedContent) -> None:
     """Require the id of the draft, and its identifier if it had one."""
-    check_same_id(prepared.resource.get("id", draft.id), draft.id)
-    identifier = json.loads(draft.received).get("identifier")
-    if identifier is None:
-        return
-    original = identifier.get("system"), identifier.get("value")
-    if read_own_identifier(prepared.intake) != original:
-        text = "must be the same as in the first version"
-        issue = OutcomeIssue("conflict", text, f"{RESPONSE_TYPE}.identifier")
-        raise InvalidResource("conflict", [issue])
+    identifier = json.loads(draft.received).get("identifier") or {}
+    check_identity(prepared, draft.id, (identifier.get("system"), identifier.get("value")))
 
 
 def build_draft_answer(
@@ -128,7 +122,7 @@ def build_draft_answer(
 ) -> IdempotentResponse:
     """Return the answer with this draft."""
     resource = build_draft_response(draft, publication.urls) | elements
-    body = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
+    body = encode_json(resource)
     location = f"{publication.urls.fhir_url}/{RESPONSE_TYPE}/{draft.id}"
     return IdempotentResponse(status_code, body, location)
 

@@ -13,8 +13,12 @@ from api.problems import Problem
 from api.store.idempotency import IdempotentResponse
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.transaction import Transaction
+from schemas.patients.patient import KnownPatient
 from schemas.patients.response_drafts import DraftContent
 from scoring.catalogue import Catalogue
+
+Identifier = tuple[str | None, str | None]
+"""System and value; neither for a response without an identifier."""
 
 
 class Publication(NamedTuple):
@@ -46,7 +50,7 @@ def derive_response_id(work: Transaction, response: ParsedResponse) -> str | Non
     return None if value is None else derive_screening_id(work, system, value)
 
 
-def read_own_identifier(response: ParsedResponse) -> tuple[str | None, str | None]:
+def read_own_identifier(response: ParsedResponse) -> Identifier:
     """Return system and value of the response's identifier."""
     fhir = response.context.fhir
     return (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
@@ -69,6 +73,30 @@ def check_if_match(if_match: str | None, version_id: str | int) -> None:
         raise Problem("if_match_required")
     if if_match.strip().removeprefix("W/").strip('"') != str(version_id):
         raise Problem("version_mismatch")
+
+
+def check_identity(prepared: PreparedContent, response_id: str, original: Identifier) -> None:
+    """Require the id of the response that is stored, and its identifier if it had one."""
+    check_same_id(prepared.resource.get("id", response_id), response_id)
+    if original[1] is not None and read_own_identifier(prepared.intake) != original:
+        text = "must be the same as in the first version"
+        issue = OutcomeIssue("conflict", text, f"{RESPONSE_TYPE}.identifier")
+        raise InvalidResource("conflict", [issue])
+
+
+def keep_patient(
+    prepared: PreparedContent, current: Resource, patient: KnownPatient
+) -> KnownPatient:
+    """Return the patient of a changed response: the stored one where its subject is the same.
+
+    What was sent may name them by a number that was merged since.
+    """
+    sender_patient = prepared.intake.patient
+    if sender_patient is None:
+        raise TypeError("a response to store must name its patient")
+    if prepared.resource.get("subject") != current["subject"]:
+        return sender_patient
+    return patient.model_copy(update={"encounter": sender_patient.encounter})
 
 
 def check_same_id(sent_id: object, response_id: str) -> None:

@@ -32,6 +32,7 @@ from api.fhir.writing.prepared_write import (
     check_condition,
     check_if_match,
     derive_response_id,
+    keep_patient,
 )
 from api.fhir.writing.stored_responses import (
     add_response,
@@ -208,9 +209,7 @@ def _change_draft(
         return change_draft(work, draft, prepared, publication)
     check_draft_identity(draft, prepared)
     current = build_draft_response(draft, publication.urls)
-    if prepared.resource.get("subject") == current["subject"]:  # a merge may have moved the draft
-        patient = draft.patient.model_copy(update={"encounter": scored.patient.encounter})
-        scored = scored._replace(patient=patient)
+    scored = scored._replace(patient=keep_patient(prepared, current, draft.patient))
     response_drafts.delete_drafts(work, [draft.id])
     return add_response(work, scored, draft.id, publication, status_code=200)
 

@@ -1,18 +1,14 @@
 """Stores scored responses: as new screenings, corrections and withdrawals."""
 
-import json
-
-from api.fhir.elements import Resource, ResourceVersion
 from api.fhir.parsing.received import is_same_content
-from api.fhir.parsing.response_to_intake import RESPONSE_TYPE, ParsedResponse
-from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
+from api.fhir.parsing.response_to_intake import RESPONSE_TYPE
 from api.fhir.versions import build_response_resource, build_version
 from api.fhir.writing.prepared_write import (
     PreparedContent,
     Publication,
+    check_identity,
     check_if_match,
-    check_same_id,
-    read_own_identifier,
+    keep_patient,
 )
 from api.intakes.urgency import needs_alert
 from api.store.errors import NotFoundError
@@ -22,6 +18,7 @@ from api.store.screenings import screenings
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.screenings.versions import list_versions
 from api.store.transaction import Transaction
+from schemas.base import encode_json
 from schemas.patients.screening import Screening
 
 _WITHDRAWAL_REASON = "Marked as entered in error by an update of the FHIR response."
@@ -49,16 +46,21 @@ def correct_response(
     publication: Publication,
 ) -> IdempotentResponse:
     """Store the correction as a new version; content that is the same changes nothing."""
-    resource, intake, scored = prepared
-    if not isinstance(scored, ScoredIntake):
+    if not isinstance(prepared.content, ScoredIntake):
         raise TypeError("a draft corrects nothing")
-    current = build_version(versions, publication.rulebooks, publication.urls)
+    first, current = versions[0], build_version(versions, publication.rulebooks, publication.urls)
     current_resource = build_response_resource(current, publication.rulebooks)
-    _check_identity(resource, intake, versions[0])
-    if is_same_content(resource, current_resource):
-        work.audit("read", "screening", versions[0].id)
+    fhir = first.context.fhir
+    original = (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
+    check_identity(prepared, first.id, original)
+    if is_same_content(prepared.resource, current_resource):
+        work.audit("read", "screening", first.id)
         return build_answer(200, versions, publication)
-    scored = _keep_unsent(scored, current, resource, current_resource)
+    unsent = {"note": current.screening.context.note}  # FHIR has no place for it
+    scored = prepared.content._replace(
+        context=prepared.content.context.model_copy(update=unsent),
+        patient=keep_patient(prepared, current_resource, current.screening.patient),
+    )
     amended = screenings.amend_screening(work, versions[-1], scored)
     work.audit("amend", "screening", amended.id)
     return build_answer(200, [*versions, amended], publication)
@@ -75,18 +77,6 @@ def withdraw_response(
     else:
         work.audit("read", "screening", versions[0].id)
     return build_answer(200, versions, publication)
-
-
-def _keep_unsent(
-    scored: ScoredIntake, current: ResourceVersion, resource: Resource, current_resource: Resource
-) -> ScoredIntake:
-    """Return the correction with what FHIR cannot say: the note, and a patient that is the same."""
-    context = scored.context.model_copy(update={"note": current.screening.context.note})
-    patient = scored.patient
-    if resource.get("subject") == current_resource["subject"]:
-        own = current.screening.patient
-        patient = own.model_copy(update={"encounter": patient.encounter})
-    return scored._replace(context=context, patient=patient)
 
 
 def find_lineage(work: Transaction, screening_id: str | None) -> list[Screening] | None:
@@ -107,19 +97,6 @@ def check_version(
     check_if_match(if_match, number)
 
 
-def _check_identity(resource: Resource, response: ParsedResponse, first: Screening) -> None:
-    """Require the id of the first version, and its identifier if it had one."""
-    check_same_id(resource.get("id", first.id), first.id)
-    fhir = first.context.fhir
-    original = (fhir.identifier_system, fhir.identifier_value) if fhir else (None, None)
-    own = read_own_identifier(response)
-    if own != original and (own[1] is None or original[1] is not None):
-        text = "must be the same as in the first version"
-        raise InvalidResource(
-            "conflict", [OutcomeIssue("conflict", text, f"{RESPONSE_TYPE}.identifier")]
-        )
-
-
 def build_answer(
     status: int, versions: list[Screening], publication: Publication
 ) -> IdempotentResponse:
@@ -129,5 +106,5 @@ def build_answer(
     location = (
         f"{version.urls.fhir_url}/{RESPONSE_TYPE}/{version.logical_id}/_history/{version.number}"
     )
-    body = json.dumps(resource, ensure_ascii=False, separators=(",", ":")).encode()
+    body = encode_json(resource)
     return IdempotentResponse(status, body, location, version.screening.id)

@@ -46,10 +46,7 @@ def replace_draft(
     work: Transaction, draft: ResponseDraft, patient: KnownPatient, content: DraftContent
 ) -> ResponseDraft:
     """Replace the content of a draft, and count the change."""
-    row = _load_own_row(work, draft.id)
-    work.encrypt_row(row, _encode(patient, content), compute_indexes(work, patient))
-    row.number, row.changed_at = row.number + 1, work.now
-    work.session.flush()
+    _rewrite_row(work, _load_own_row(work, draft.id), patient, content)
     return find_draft(work, draft.id)
 
 
@@ -88,9 +85,7 @@ def delete_drafts(work: Transaction, ids: Collection[str]) -> None:
 def reassign_draft(work: Transaction, row: ResponseDraftRow, patient: KnownPatient) -> None:
     """Assign a draft to another patient; the change makes a new version of it."""
     content = _decrypt_content(work, row).model_copy(update={"moved": True})
-    work.encrypt_row(row, _encode(patient, content), compute_indexes(work, patient))
-    row.number, row.changed_at = row.number + 1, work.now
-    work.session.flush()
+    _rewrite_row(work, row, patient, content)
 
 
 def build_draft(work: Transaction, row: ResponseDraftRow) -> ResponseDraft:
@@ -125,6 +120,14 @@ def list_stale_draft_ids(work: Transaction, held_indexes: set[bytes]) -> list[st
 def _load_own_row(work: Transaction, draft_id: str) -> ResponseDraftRow:
     is_own = col(ResponseDraftRow.actor) == work.actor.id
     return work.load_row(ResponseDraftRow, draft_id, is_own)
+
+
+def _rewrite_row(
+    work: Transaction, row: ResponseDraftRow, patient: KnownPatient, content: DraftContent
+) -> None:
+    work.encrypt_row(row, _encode(patient, content), compute_indexes(work, patient))
+    row.number, row.changed_at = row.number + 1, work.now
+    work.session.flush()
 
 
 def _decrypt_content(work: Transaction, row: ResponseDraftRow) -> DraftContent:

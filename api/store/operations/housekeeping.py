@@ -1,11 +1,13 @@
 """Housekeeping: erases records past their retention, deletes expired rows, rotates keys."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import structlog
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 from sqlmodel import col
 
 from api.security.keys import SigningAlgorithm
@@ -38,6 +40,24 @@ from schemas.patients.rights import ErasureCounts
 
 _LONGEST_DAYS = 365.25 * 1000
 _log = structlog.get_logger("nociscreen")
+
+
+class _StaleRecords(NamedTuple):
+    """Records that are erased once they are old: their name in the audit, and what is done."""
+
+    name: str
+    has_stale: Callable[[Session, str], bool]
+    list_stale_ids: Callable[[Transaction, set[bytes]], list[str]]
+    delete: Callable[[Transaction, list[str]], None]
+
+
+_LINKS = _StaleRecords("link", links.has_stale_links, links.list_stale_link_ids, links.delete_links)
+_RESPONSE_DRAFTS = _StaleRecords(
+    "response_draft",
+    response_drafts.has_stale_drafts,
+    response_drafts.list_stale_draft_ids,
+    response_drafts.delete_drafts,
+)
 
 
 class _NothingDue(Exception):  # noqa: N818 - not an error
@@ -111,32 +131,25 @@ def erase_due_screenings(store: Store, organisation: str, years: int) -> Erasure
 
 def erase_stale_links(store: Store, organisation: str) -> int:
     """Erase long-expired links with their unsubmitted answers; return their number."""
-    with store.read_all_organisations() as session:
-        if not links.has_stale_links(session, organisation):
-            return 0
-    ids: list[str] = []
-    with _lock_erasure(store, organisation) as work:
-        ids = links.list_stale_link_ids(work, legal_holds.compute_held_indexes(work))
-        if not ids:
-            raise _NothingDue
-        links.delete_links(work, ids)
-        work.audit("purge", "link", count=len(ids))
-    return len(ids)
+    return _erase_stale(store, organisation, _LINKS)
 
 
 def erase_stale_drafts(store: Store, organisation: str) -> int:
     """Erase FHIR responses in progress that did not change for long; return their number."""
+    return _erase_stale(store, organisation, _RESPONSE_DRAFTS)
+
+
+def _erase_stale(store: Store, organisation: str, records: _StaleRecords) -> int:
     with store.read_all_organisations() as session:
-        if not response_drafts.has_stale_drafts(session, organisation):
+        if not records.has_stale(session, organisation):
             return 0
     ids: list[str] = []
     with _lock_erasure(store, organisation) as work:
-        held_indexes = legal_holds.compute_held_indexes(work)
-        ids = response_drafts.list_stale_draft_ids(work, held_indexes)
+        ids = records.list_stale_ids(work, legal_holds.compute_held_indexes(work))
         if not ids:
             raise _NothingDue
-        response_drafts.delete_drafts(work, ids)
-        work.audit("purge", "response_draft", count=len(ids))
+        records.delete(work, ids)
+        work.audit("purge", records.name, count=len(ids))
     return len(ids)
 
 

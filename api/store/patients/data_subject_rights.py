@@ -37,13 +37,12 @@ def erase_patient(work: Transaction, patient: patient_lookup.PatientSelector) ->
     LegalHoldError if the patient, or another one named in such a batch, is under a legal hold.
     """
     tenancy.lock_erasure(work.session, work.organisation)
-    link_rows = patient_lookup.list_links_with_drafts(work, patient)
-    ids = patient_lookup.list_screening_ids(work, patient, link_rows)
+    link_rows, draft_rows, ids = patient_lookup.find_records(work, patient)
     if legal_holds.list_holds(work, patient):
         raise LegalHoldError
     batch_ids = _list_batch_ids(work, patient, ids)
     hold_ids = legal_holds.list_hold_ids(work, patient)
-    draft_ids = [row.id for row in patient_lookup.list_response_drafts(work, patient)]
+    draft_ids = [row.id for row in draft_rows]
     if not (ids or link_rows or draft_ids or batch_ids or hold_ids):
         raise NotFoundError
     legal_holds.require_no_held_patient(work, batch_ids)
@@ -107,10 +106,8 @@ def erase_screenings(work: Transaction, ids: list[str]) -> ErasureCounts:
 
 def export_patient(work: Transaction, patient: patient_lookup.PatientSelector) -> PatientDataExport:
     """Return everything stored on a patient. Raises NotFoundError and ConflictError."""
-    link_rows = patient_lookup.list_links_with_drafts(work, patient)
-    ids = patient_lookup.list_screening_ids(work, patient, link_rows)
+    link_rows, draft_rows, ids = patient_lookup.find_records(work, patient)
     batch_ids = _list_batch_ids(work, patient, ids)
-    draft_rows = patient_lookup.list_response_drafts(work, patient)
     if not (ids or link_rows or draft_rows or batch_ids):
         raise NotFoundError
     return PatientDataExport(

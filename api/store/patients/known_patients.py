@@ -55,5 +55,6 @@ def _list_ids_in_force(work: Transaction, patient: PatientSelector) -> Sequence[
 
 def _build_record(work: Transaction, ids: list[str], ids_in_force: set[str]) -> PatientRecord:
     latest_id = next((it for it in reversed(ids) if it in ids_in_force), ids[-1])
-    first, latest = (screenings.find_screening(work, it) for it in (ids[0], latest_id))
+    latest = screenings.find_screening(work, latest_id)
+    first = latest if ids[0] == latest_id else screenings.find_screening(work, ids[0])
     return PatientRecord(latest.patient, first, latest)

@@ -34,13 +34,11 @@ def merge_patients(
     if retired == survivor:
         raise ConflictError("Both numbers are the same.")
     tenancy.lock_erasure(work.session, work.organisation)
-    link_rows = patient_lookup.list_links_with_drafts(work, retired)
-    ids = patient_lookup.list_screening_ids(work, retired, link_rows)
+    link_rows, draft_rows, ids = patient_lookup.find_records(work, retired)
     for screening_id in ids:
         _move_screening(work, screening_id, survivor, means)
     for link, _ in link_rows:
         links.reassign_link(work, link, _with_number(links.decrypt_patient(work, link), survivor))
-    draft_rows = patient_lookup.list_response_drafts(work, retired)
     for draft in draft_rows:
         patient = _with_number(links.decrypt_patient(work, draft), survivor)
         response_drafts.reassign_draft(work, draft, patient)
@@ -63,10 +61,8 @@ def merge_patients(
 
 def concerns_patient(work: Transaction, retired: PatientSelector) -> bool:
     """Return whether a merge would move anything of this number. Raises ConflictError."""
-    link_rows = patient_lookup.list_links_with_drafts(work, retired)
-    ids = patient_lookup.list_screening_ids(work, retired, link_rows)
-    draft_rows = patient_lookup.list_response_drafts(work, retired)
-    return bool(link_rows or ids or draft_rows or legal_holds.list_holds(work, retired))
+    records = patient_lookup.find_records(work, retired)
+    return bool(any(records) or legal_holds.list_holds(work, retired))
 
 
 def _move_screening(

@@ -33,31 +33,36 @@ class PatientSelector(NamedTuple):
         return self.system is not None or self.without_system
 
 
-def list_links_with_drafts(work: Transaction, patient: PatientSelector) -> list[tuple[Any, Any]]:
-    """Return the rows of all links of the patient, each with its draft row or None."""
-    return links.list_link_rows(work, *build_patient_filter(work, LinkRow, patient))
+class PatientRecords(NamedTuple):
+    """What is stored on a patient: links with drafts, responses in progress, screening ids."""
+
+    links: list[tuple[Any, Any]]
+    response_drafts: Sequence[ResponseDraftRow]
+    screening_ids: list[str]
 
 
-def list_response_drafts(work: Transaction, patient: PatientSelector) -> Sequence[ResponseDraftRow]:
-    """Return the rows of all FHIR responses in progress of the patient."""
-    conditions = build_patient_filter(work, ResponseDraftRow, patient)
-    return response_drafts.list_draft_rows(work, *conditions)
+def find_records(work: Transaction, patient: PatientSelector) -> PatientRecords:
+    """Return what is stored on the patient, the latest correction of a screening first.
 
-
-def list_screening_ids(
-    work: Transaction, patient: PatientSelector, link_rows: list[tuple[Any, Any]]
-) -> list[str]:
-    """Return all screening ids, the latest correction first. Raises ConflictError."""
+    Raises ConflictError if several systems use the reference.
+    """
+    link_rows = list_links_with_drafts(work, patient)
+    draft_filter = build_patient_filter(work, ResponseDraftRow, patient)
+    draft_rows = response_drafts.list_draft_rows(work, *draft_filter)
     query = work.select(ScreeningRow).where(*build_patient_filter(work, ScreeningRow, patient))
     rows = work.list_rows(query.order_by(col(ScreeningRow.created_at), col(ScreeningRow.id)))
     systems: set[str | None] = {screenings.decrypt_patient(work, row).system for row in rows}
-    systems |= {links.decrypt_patient(work, link).system for link, _ in link_rows}
-    systems |= {
-        links.decrypt_patient(work, row).system for row in list_response_drafts(work, patient)
-    }
+    named_rows = (*(link for link, _ in link_rows), *draft_rows)
+    systems |= {links.decrypt_patient(work, row).system for row in named_rows}
     if len(systems) > 1:
         raise ConflictError(_SEVERAL)
-    return sort_latest_first({row.id: row.replaces for row in rows})
+    screening_ids = sort_latest_first({row.id: row.replaces for row in rows})
+    return PatientRecords(link_rows, draft_rows, screening_ids)
+
+
+def list_links_with_drafts(work: Transaction, patient: PatientSelector) -> list[tuple[Any, Any]]:
+    """Return the rows of all links of the patient, each with its draft row or None."""
+    return links.list_link_rows(work, *build_patient_filter(work, LinkRow, patient))
 
 
 def sort_latest_first(replaced: Mapping[str, str | None]) -> list[str]:

@@ -28,7 +28,12 @@ def list_implausible_rows(intakes: pl.DataFrame, loaded: LoadedRulebook) -> pl.S
 
 def list_implausible_dates(rows: pl.DataFrame, today: date) -> pl.Series:
     """Return the rows, from 0, whose day of the answers is after today or long past."""
-    if ANSWERED_ON not in rows.columns:
-        return pl.Series([], dtype=pl.UInt32)
-    days = rows[ANSWERED_ON].cast(pl.String).str.to_date("%Y-%m-%d", strict=False)
+    days = parse_days(rows)
     return ((days > today) | (days < EARLIEST_DAY)).fill_null(value=False).arg_true()
+
+
+def parse_days(rows: pl.DataFrame) -> pl.Series:
+    """Return the day of the answers of each row; null where it has none, or no day."""
+    if ANSWERED_ON not in rows.columns:
+        return pl.Series(ANSWERED_ON, [None] * rows.height, pl.Date)
+    return rows[ANSWERED_ON].cast(pl.String).str.to_date("%Y-%m-%d", strict=False)

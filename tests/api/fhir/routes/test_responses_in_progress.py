@@ -171,6 +171,19 @@ class TestWhereADraftIsNot:
         conflict = other.put(HERE, params=parameters, json=fhir_response() | IDENTIFIED)
         assert conflict.status_code == 409
 
+    def test_a_used_identifier_is_refused_alike_for_drafts_and_stored_responses(
+        self, service, owner, caller
+    ):
+        create(caller, **IDENTIFIED)
+        identified = {"identifier": {"system": "urn:oid:1.2.3.4", "value": "stored"}}
+        assert caller.post(HERE, json=fhir_response() | identified).status_code == 201
+        other = calling(service, add_client(service.services.store, owner))
+        answers = [other.post(HERE, json=build_draft(**it)) for it in (IDENTIFIED, identified)]
+        assert [answer.status_code for answer in answers] == [409, 409]
+        of_draft, of_stored = (answer.json()["issue"][0] for answer in answers)
+        assert of_draft["details"] == of_stored["details"]
+        assert of_draft["details"] == {"text": "is already used by a stored response"}
+
     def test_another_organisation_has_its_own_draft_of_this_identifier(self, service, caller):
         create(caller, **IDENTIFIED)
         elsewhere = calling(service, builders.clinic(service.services.store, "Elsewhere"))

@@ -1,6 +1,5 @@
 """A real service on loopback, and a real Chromium that opens its pages."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 from support import builders
+from support.browser.chromium import CHROMIUM, CHROMIUM_OPTIONS
 from support.browser.form_patients import NUMBERS
 from support.builders import Clinic, build_store_settings, do
 from support.servers.processes import serving
@@ -18,24 +18,16 @@ from api.store.operations.startup import open_store
 from api.store.store import Store
 from schemas.organisations.form_settings import FormSettings
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True,
          "device_scale_factor": 2}  # fmt: skip
 PATIENCE_MILLISECONDS = 60_000
 """How long a busy machine may take; a page that answers is not waited for."""
 
-CHROMIUM_OPTIONS = [
-    *("--no-sandbox", "--disable-dev-shm-usage", "--no-zygote"),
-    *("--disable-gpu", "--disable-software-rasterizer"),
-    *("--disable-extensions", "--disable-background-networking"),
-]
-"""Without what no page here needs: it takes a sixth of Chromium's time."""
-
 DESKTOP = {"viewport": {"width": 1280, "height": 900}}
 SIZES = {"phone": PHONE, "desktop": DESKTOP}
 # A broken connection between Playwright and Chromium says nothing about the page: try once more.
 CONNECTION_LOST = pytest.mark.flaky(reruns=1, only_rerun=["Protocol error"])
-NO_CHROMIUM = pytest.mark.skip(reason="no Chromium: `apt-get install chromium` (make setup-dev)")
+NO_CHROMIUM = pytest.mark.skip(reason="no Chromium: `make setup-dev` installs it")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

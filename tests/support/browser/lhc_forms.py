@@ -8,7 +8,8 @@ from pathlib import Path
 from threading import Thread
 
 from playwright.sync_api import Page, sync_playwright
-from support.interop.fhir_validators import CHROMIUM, LFORMS
+from support.browser.chromium import CHROMIUM, CHROMIUM_OPTIONS
+from support.interop.fhir_validators import LFORMS
 
 _PAGE = b"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Form</title>
 <link rel="icon" href="data:,"><link rel="stylesheet" href="webcomponent/styles.css"></head><body>
@@ -43,7 +44,7 @@ def open_renderer(folder: Path = LFORMS) -> Iterator[Page]:
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Pages, directory=str(folder))) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+            browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_OPTIONS)
             page = browser.new_page(viewport={"width": 1200, "height": 1000})
             page.goto(f"http://127.0.0.1:{server.server_port}/")
             page.wait_for_function("window.LForms && LForms.Util && LForms.FHIR")

@@ -9,17 +9,17 @@ from functools import lru_cache
 from pathlib import Path
 
 import pytest
+from support.browser.chromium import CHROMIUM
 
 NODE = Path(__file__).parent / "fhir"
 LFORMS = NODE / "node_modules" / ".lforms" / "package" / "dist" / "lforms"
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
 needs_node = pytest.mark.skipif(
     shutil.which("node") is None or not (NODE / "node_modules" / "@medplum").is_dir(),
     reason="Node.js or its packages are missing: run scripts/fhir-checks",
 )
 needs_forms = pytest.mark.skipif(
     CHROMIUM is None or not LFORMS.is_dir(),
-    reason="chromium or LHC-Forms is missing: apt install chromium, run scripts/fhir-checks",
+    reason="Chromium or LHC-Forms is missing: `make setup-dev` installs both",
 )
 
 

@@ -14,6 +14,7 @@ from support.builders import (
     fill_patient_record,
     open_store_and_add_clinic,
 )
+from support.sample import IS_SAMPLE
 from support.servers.forked_program import FORKING
 
 from api.store.accounts import organisations
@@ -129,9 +130,10 @@ def test_the_first_revision_is_the_start_of_one_line():
 
 
 def test_a_revision_keeps_the_rows_of_the_one_before_both_ways(database):
-    migrate.upgrade(database, STEPS[0][0])
+    steps = STEPS[-6:] if IS_SAMPLE else STEPS[1:]  # those before the last six are long in use
+    migrate.upgrade(database, steps[0][1])
     outcomes = []
-    for revision, before in STEPS[1:]:
+    for revision, before in steps:
         fill(database)
         rows_before = rows(database)
         assert all(rows_before.values())
@@ -142,7 +144,7 @@ def test_a_revision_keeps_the_rows_of_the_one_before_both_ways(database):
         outcome.append(holds(rows(database), rows_before))
         migrate.upgrade(database, revision)
         outcomes.append((revision, *outcome, holds(rows(database), rows_before)))
-    assert outcomes == [(revision, True, True, True) for revision, _ in STEPS[1:]]
+    assert outcomes == [(revision, True, True, True) for revision, _ in steps]
 
 
 def test_all_the_way_down_leaves_nothing(database):

@@ -30,8 +30,9 @@ def test_the_questions_of_the_scope_are_those_named_or_those_its_rules_read(
 
 
 def test_the_questions_of_the_clinician_are_in_questionnaire_order():
-    assert SMALL.clinician_questions == ["shelter", "shelter_depth", "looked_at"]
+    assert compile_with().clinician_questions == ["shelter", "shelter_depth", "looked_at"]
 
 
 def test_a_rulebook_is_known_by_name_and_version():
-    assert (SMALL.name, SMALL.instrument, SMALL.version) == ("weather@2.0.0", "weather", "2.0.0")
+    loaded = compile_with()
+    assert (loaded.name, loaded.instrument, loaded.version) == ("weather@2.0.0", "weather", "2.0.0")

@@ -88,3 +88,22 @@ def test_a_key_that_the_provider_does_not_publish_is_named_for_the_operator(forg
     with pytest.raises(InvalidTokenError) as error_info:
         verify(forger, forger.token({"kid": "Key-2"}))
     assert error_info.value.reason == "key_unknown"
+
+
+@pytest.mark.parametrize(
+    ("header", "claims", "reason"),
+    [
+        ({}, {"exp": NOW - 60, "iat": NOW - 100}, "expired"),
+        ({}, {"iss": "https://elsewhere.example"}, "issuer"),
+        ({}, {"aud": "other"}, "audience"),
+        ({}, {"nbf": NOW + 60}, "not_yet_valid"),
+        ({}, {"sub": ""}, "claims"),
+        ({}, {"nonce": "n-2"}, "malformed"),
+        ({"typ": "at+jwt"}, {}, "header"),
+        ({"crit": ["exp"]}, {}, "header"),
+    ],
+)
+def test_each_refusal_names_its_reason_for_the_operator(forger, header, claims, reason):
+    with pytest.raises(InvalidTokenError, match=r"^the token is refused$") as error_info:
+        verify(forger, forger.token(header, claims))
+    assert error_info.value.reason == reason

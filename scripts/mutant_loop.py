@@ -274,6 +274,7 @@ def prepare_reset() -> Reset:
         for value in vars(module).values()
         if hasattr(value, "cache_clear") and value.__name__ != "load_catalogue"
     ]
+    gc.unfreeze()  # the tests freeze what they have imported, and that is not listed
     sources = {
         id(it): (it, it.rulebook, it.sha256, it.explainer._style)
         for it in gc.get_objects()

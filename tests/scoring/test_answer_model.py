@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 from pydantic import ValidationError
 
-from scoring.answer_model import find_answer_model
+from scoring.answer_model import build_answer_model, find_answer_model, validate_answers
 from scoring.answers.intake_facts import UnknownQuestionError
 from scoring.catalogue import load_catalogue
 from scoring.engine import assess, weigh_answers
@@ -153,3 +153,19 @@ def test_the_schema_shows_each_question(question):
     assert (schema["title"], schema["description"]) == (question.label, question.text)
     if question.kind == "multi":
         assert schema["anyOf"][0]["uniqueItems"] is True
+
+
+def test_validated_answers_leave_out_what_is_not_answered():
+    answers = {"fatigue": None, "age_years": 40}
+    assert validate_answers(LOADED, answers) == {"age_years": 40}
+
+
+def test_the_schema_tells_the_limits_of_any_decimal():
+    question = LOADED.questions["pain_duration_months"].model_copy(
+        update={"minimum": Decimal(-5), "maximum": Decimal(0)}
+    )
+    book = LOADED.rulebook.model_copy(update={"question": (question,)})
+    (number_schema, _) = build_answer_model(book).model_json_schema()["properties"][question.id][
+        "anyOf"
+    ]
+    assert (number_schema["minimum"], number_schema["maximum"]) == (-5, 0)

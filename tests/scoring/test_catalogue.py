@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 from support.scoring.small_rulebook import SMALL, Release, at_version, write_catalogue
+from support.scoring.small_second_rulebook import SMALL_SECOND
 
 from scoring.catalogue import (
     RULEBOOKS_FOLDER,
@@ -159,6 +160,11 @@ BROKEN = {
     "a factor below zero": ("factor = 0.25", "factor = -0.01", "W1 > discount > 1 > factor"),
     "an unknown word": ("is = true", "equals = true", "criterion > W1 > level > true > when"),
     "two words": ("is = true", "is = true, at_least = 1", "W1 > level > true > when"),
+    "a number among texts": (
+        'citations = ["someone_2020"]',
+        "citations = [1]",
+        "criterion > W1 > citations > 1:",
+    ),
     "truth as text": ("language", 'extra = "x"\nlanguage', "rulebook > extra"),
     "a grade of no scale": ('grade = "D"', 'grade = "E"', "criterion > W1 > grade"),
     "a version of two parts": ('version = "1.0.0"', 'version = "1.0"', "rulebook > version"),
@@ -222,3 +228,13 @@ def test_a_file_that_is_no_toml_is_refused_by_name(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(RulebookError, match=r"^weather\.toml: "):
         read_rulebook(path)
+
+
+def test_a_rulebook_is_refused_for_what_only_drawn_answers_show(tmp_path):
+    drizzle = 'ask_when = { question = "rain", is = true }\nneutral = false'
+    assert SMALL_SECOND.count(drizzle) == 1
+    text = SMALL_SECOND.replace(drizzle, drizzle.replace('"rain"', '"fog"'))
+    path = write_rulebook(tmp_path, text)
+    with pytest.raises(RulebookError, match="drizzle: its neutral moves points of criterion W1"):
+        read_rulebook(path)
+    assert read_rulebook(path, with_trials=False).name == "weather@2.0.0"

@@ -3,7 +3,7 @@
 import pytest
 from support.faults.forged_tokens import NOW
 
-from api.security.claims import ExpectedToken, check_claims
+from api.security.claims import ExpectedToken, TokenFaultError, check_claims
 
 EXPECTED = ExpectedToken(
     algorithms=("ES384",),
@@ -67,3 +67,24 @@ def test_other_claims_are_valid_where_they_are_allowed():
 def test_a_required_claim_is_missed():
     assert is_valid({}, required_claims=frozenset(CLAIMS))
     assert not is_valid({}, required_claims=frozenset((*CLAIMS, "iat")))
+
+
+@pytest.mark.parametrize(
+    ("claims", "requirements", "reason"),
+    [
+        ({}, {"required_claims": frozenset((*CLAIMS, "iat"))}, "claims"),
+        ({"other": 1}, {"allow_other_claims": False}, "claims"),
+        ({"iss": "clinic"}, {}, "issuer"),
+        ({"aud": "other"}, {}, "audience"),
+        ({"sub": ""}, {}, "claims"),
+        ({"exp": NOW + 60.0}, {}, "claims"),
+        ({"exp": NOW}, {}, "expired"),
+        ({"exp": NOW + 331}, {}, "lifetime"),
+        ({"iat": NOW, "exp": NOW + 301}, {}, "lifetime"),
+        ({"iat": NOW + 31}, {}, "not_yet_valid"),
+    ],
+)
+def test_each_refusal_names_its_reason_for_the_operator(claims, requirements, reason):
+    with pytest.raises(TokenFaultError) as error_info:
+        check_claims(CLAIMS | claims, EXPECTED._replace(**requirements))
+    assert (error_info.value.reason, str(error_info.value)) == (reason, reason)

@@ -1,6 +1,7 @@
 """The compact form: what is opened, and the limits on both sides of the line."""
 
 import json
+from decimal import Decimal
 
 import pytest
 from support.faults.forged_tokens import as_part
@@ -62,3 +63,14 @@ def test_length_is_limited_before_anything_is_decoded():
         decode_unverified(text_of({"a": "b" * 900}))
     with pytest.raises(ValueError, match="three parts"):
         decode_unverified(text_of({}, {"a": "b" * 4_500}))
+
+
+def test_a_number_with_a_point_does_not_become_a_whole_one():
+    claims = decode_unverified(text_of({}, '{"exp": 60.0}')).claims
+    assert isinstance(claims["exp"], Decimal)
+
+
+@pytest.mark.parametrize("part", ["[]", "1", "null", '"a"'])
+def test_a_part_that_is_no_object_is_refused(part):
+    with pytest.raises(ValueError, match=r"^expected an object$"):
+        decode_unverified(text_of({}, part))

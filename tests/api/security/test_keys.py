@@ -8,7 +8,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from support.faults.forged_tokens import b64, private_key, private_pem, public_pem
 
 from api.security.jwk_registration import parse_client_jwk
-from api.security.keys import SigningKey, VerifyingKey, generate_signing_key
+from api.security.keys import (
+    SigningKey,
+    VerifyingKey,
+    compute_thumbprint,
+    generate_signing_key,
+)
 
 
 @pytest.mark.parametrize(("algorithm", "curve"), [("ES256", "P-256"), ("ES384", "P-384")])
@@ -69,3 +74,8 @@ def test_a_private_key_is_not_shown():
     assert "PRIVATE" not in repr(key)
     assert "private" not in repr(key)
     assert "d" not in key.to_public_jwk()
+
+
+def test_a_key_that_is_neither_on_a_curve_nor_rsa_has_no_thumbprint():
+    with pytest.raises(ValueError, match=r"^expected a key on a curve, or RSA$"):
+        compute_thumbprint(ed25519.Ed25519PrivateKey.generate().public_key())

@@ -1,10 +1,14 @@
-"""Imaging in context: the share of pain-free people at the nearest tabulated age."""
+"""Imaging in context by the nearest tabulated age, and the patterns of the evidence sheet."""
 
 from decimal import Decimal
 
 import pytest
+from support.scoring.small_second_rulebook import load_small_second
 
+from schemas.rulebooks.clinical_context import Pattern
 from scoring.catalogue import load_catalogue
+from scoring.common_rules.clinical_context import match_patterns
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
 
 NOCIPLASTIC = load_catalogue().find_version("nociplastic@1.0.0")
@@ -55,3 +59,31 @@ def test_a_share_that_knows_no_age_is_given_to_all():
 def test_what_was_not_reported_is_not_shown():
     assert assess(NOCIPLASTIC, {"imaging_findings": ()}).findings == ()
     assert assess(NOCIPLASTIC, {}).findings == ()
+
+
+@pytest.mark.parametrize(
+    ("answers", "state"),
+    [
+        ({"fog": True, "frost": True}, "seen"),
+        ({"fog": False, "frost": True}, "not_seen"),
+        ({"frost": True}, "not_seen"),
+        ({"fog": False, "frost": False}, "not_asked"),
+        ({"fog": False}, "not_asked"),
+    ],
+)
+def test_another_question_may_decide_that_a_pattern_is_not_seen(answers, state):
+    pattern = Pattern.model_validate(
+        {
+            "number": 1,
+            "label": "Fog",
+            "criteria": ("W2",),
+            "seen": {"question": "fog", "is": True},
+            "not_seen": {"question": "frost", "is": True},
+            "evidence": "Made up.",
+        }
+    )
+    small = load_small_second()
+    book = small.rulebook.model_copy(update={"pattern": (pattern,)})
+    patterns = match_patterns(LoadedRulebook(book, small.sha256), answers)
+    assert [it.state for it in patterns.list] == [state]
+    assert patterns.seen == (1 if state == "seen" else 0)

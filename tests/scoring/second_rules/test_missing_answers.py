@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from support.scoring.small_second_rulebook import load_small_second
 
+from scoring.compiled_rulebook import LoadedRulebook
 from scoring.engine import assess
 
 SMALL = load_small_second()
@@ -124,3 +125,14 @@ def test_only_what_must_be_answered_is_asked_where_no_band_changes():
     assert assessment.totals["sum"].band_range.least == "strong"
     assert assessment.ask_first == ("storms",)
     assert judge({**answers, "storms": ()}).ask_first == ()
+
+
+def test_the_swing_is_that_of_the_banded_total_wherever_it_stands():
+    (banded_total,) = SMALL.rulebook.total
+    mood_total = banded_total.model_copy(
+        update={"id": "mood_sum", "domains": ("mood",), "banded": False}
+    )
+    book = SMALL.rulebook.model_copy(update={"total": (mood_total, banded_total)})
+    missing = assess(LoadedRulebook(book, SMALL.sha256), {**CLEAR, "winds": ()}).missing
+    assert missing == judge({**CLEAR, "winds": ()}).missing
+    assert missing[0].swing == Decimal(11)

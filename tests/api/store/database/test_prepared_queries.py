@@ -28,44 +28,44 @@ def clinics(store):
 
 
 def test_a_query_without_a_filter_returns_rows_of_its_organisation_alone(store, clinics):
-    ours, theirs = clinics
-    created = [add(store, ours).id, add(store, ours).id]
-    add(store, theirs)
-    with store.continue_read(ours.actor) as work:
+    own_clinic, other_clinic = clinics
+    created = [add(store, own_clinic).id, add(store, own_clinic).id]
+    add(store, other_clinic)
+    with store.continue_read(own_clinic.actor) as work:
         assert [row.id for row in work.fetch(ALL_IDS)] == created
 
 
 def test_a_subquery_sees_rows_of_its_organisation_alone(store, clinics):
-    ours, theirs = clinics
-    add(store, ours)
-    add(store, theirs)
-    with store.continue_read(ours.actor) as work:
+    own_clinic, other_clinic = clinics
+    add(store, own_clinic)
+    add(store, other_clinic)
+    with store.continue_read(own_clinic.actor) as work:
         assert work.fetch(WITH_ANOTHER) == []
-    second = add(store, ours)
-    with store.continue_read(ours.actor) as work:
+    second = add(store, own_clinic)
+    with store.continue_read(own_clinic.actor) as work:
         assert second.id in [row.id for row in work.fetch(WITH_ANOTHER)]
 
 
 def test_a_row_of_another_organisation_is_not_found_by_its_id(store, clinics):
-    ours, theirs = clinics
-    created = add(store, theirs)
-    with store.continue_read(ours.actor) as work:
+    own_clinic, other_clinic = clinics
+    created = add(store, other_clinic)
+    with store.continue_read(own_clinic.actor) as work:
         assert work.fetch_row(ScreeningRow, ROW, id=created.id) is None
 
 
 def test_a_row_equals_the_one_that_the_orm_loads(store, clinics):
-    ours, _ = clinics
-    created = add(store, ours)
-    with store.continue_read(ours.actor) as work:
+    own_clinic, _ = clinics
+    created = add(store, own_clinic)
+    with store.continue_read(own_clinic.actor) as work:
         prepared = work.fetch_row(ScreeningRow, ROW, id=created.id)
         assert prepared.model_dump() == work.load_row(ScreeningRow, created.id).model_dump()
         assert screenings.decrypt_patient(work, prepared) == created.patient
 
 
 def test_an_underscore_in_an_instrument_stands_for_itself(store, clinics):
-    ours, _ = clinics
-    created = add(store, ours)
+    own_clinic, _ = clinics
+    created = add(store, own_clinic)
     number = PatientNumber(created.patient.reference, created.patient.system)
-    with store.continue_read(ours.actor) as work:
+    with store.continue_read(own_clinic.actor) as work:
         assert find_latest_screening(work, [number], "nociplastic").id == created.id
         assert find_latest_screening(work, [number], "nociplasti_") is None

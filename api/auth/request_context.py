@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from fastapi import Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -16,6 +16,7 @@ from api.store.store import Store
 from api.store.transaction import Actor, Transaction
 
 Handler = Callable[[Transaction], IdempotentResponse]
+Result = TypeVar("Result")
 
 
 class RequestContext(NamedTuple):
@@ -27,6 +28,18 @@ class RequestContext(NamedTuple):
     def transaction(self) -> AbstractContextManager[Transaction]:
         """Begin a unit of work in the caller's organisation; its audit rows commit with it."""
         return self.store.transaction(self.actor)
+
+    def run_with_others(self, act: Callable[[Transaction], Result]) -> Result:
+        """Run a unit of work in one transaction with others that wait, or alone if that fails.
+
+        Call it on a thread: it waits for the commit. The act may run twice.
+        """
+        try:
+            result: Result = self.store.group_commit.submit(self.actor, act).result()
+        except NotGroupedError:
+            with self.transaction() as work:
+                return act(work)
+        return result
 
     def run_once(
         self, route: str, key: str, content: bytes, handler: Handler

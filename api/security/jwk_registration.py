@@ -37,7 +37,7 @@ def parse_client_jwk(jwk: Mapping[str, Any]) -> tuple[keys.VerifyingKey, dict[st
             algorithm, public = _parse_rsa_key(jwk)
         case _:
             raise ValueError("kty: expected EC or RSA")
-    kid = jwk.get("kid", keys.compute_thumbprint(public))
+    kid = jwk["kid"] if "kid" in jwk else keys.compute_thumbprint(public)
     if not isinstance(kid, str) or not KID_PATTERN.fullmatch(kid):
         raise ValueError("kid: expected 1 to 128 plain characters")
     key = keys.VerifyingKey(kid, algorithm, keys.encode_public_pem(public))

@@ -12,6 +12,7 @@ from sqlmodel import col
 
 from api.store.audit import chain
 from api.store.audit.chain import AuditKey
+from api.store.database.prepared_queries import OrganisationQuery
 from api.store.database.tables import OwnedRow, WithdrawalRow
 from api.store.database.tenancy import OrganisationSession
 from api.store.errors import NotFoundError, StoreError
@@ -109,6 +110,18 @@ class Transaction:
     def list_rows(self, query: Select[Value]) -> Sequence[Value]:
         """Return the first column of each row, or the rows of a table."""
         return self.session.execute(query).scalars().all()
+
+    def fetch(self, query: OrganisationQuery, **parameters: str | bytes) -> list[Any]:
+        """Return every row of a prepared query in the organisation."""
+        connection = self.session.connection()
+        return query.fetch(connection, organisation=self.organisation, **parameters)
+
+    def fetch_row(
+        self, table: type[Row], query: OrganisationQuery, **parameters: str | bytes
+    ) -> Row | None:
+        """Return the one row of a prepared query of every column of this table, or None."""
+        rows = self.fetch(query, **parameters)
+        return table(**rows[0]._asdict()) if rows else None
 
     def count(self, table: type[OwnedRow], *conditions: ColumnElement[bool]) -> int:
         """Return the number of rows that match."""

@@ -1,5 +1,6 @@
 """Routes of CDS Hooks, called by trusted EHRs with signed tokens."""
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Request, Response
@@ -27,6 +28,7 @@ from api.store.forms import form_settings
 from api.store.screenings.latest import find_latest_screening
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel
+from schemas.patients.screening import Screening
 
 
 class HookRoute(GuardedRoute):
@@ -141,12 +143,16 @@ def call_service(  # noqa: PLR0913 - FastAPI passes what a route needs as parame
     patient = find_patient(hook, find_services(request).ehr_client, organisation)
     identifiers = list_patient_identifiers(hook, patient, terms.patient_system)
     instrument = newest.rulebook.rulebook.instrument
-    with acts.transaction() as work:
+
+    def look_up(work: Transaction) -> tuple[Screening | None, int, datetime]:
         _use_token_once(work, hook_call)
         screening = find_latest_screening(work, identifiers, instrument)
         days = form_settings.load_form_settings(work).ask_again_days
         work.audit("read", "screening", screening.id if screening else "")
-    chart = ChartContext(hook.context.patientId, newest, days, settings.public_url, work.now)
+        return screening, days, work.now
+
+    screening, days, now = acts.run_with_others(look_up)
+    chart = ChartContext(hook.context.patientId, newest, days, settings.public_url, now)
     scored_by = rulebooks.find_version(screening.assessment.rulebook) if screening else None
     return CdsCardList(cards=build_cards(chart, screening, scored_by))
 

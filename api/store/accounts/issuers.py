@@ -8,7 +8,7 @@ import hashlib
 from typing import Any, NamedTuple
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlmodel import col
 
 from api.security.jwk_registration import parse_client_jwk
@@ -16,12 +16,30 @@ from api.security.scopes import sort_known_scopes
 from api.store.accounts.callers import Caller
 from api.store.accounts.quotas import QUOTA_COLUMNS, Quotas, read_quotas
 from api.store.accounts.replay_cache import consume_once
+from api.store.database.prepared_queries import PreparedQuery, list_columns
 from api.store.database.tables import IssuerRow, OrganisationRow, UsedTokenRow
 from api.store.errors import ConflictError, NotFoundError
 from api.store.store import Store
 from api.store.transaction import Transaction
 from schemas.organisations.issuer import Issuer, IssuerKind, IssuerTerms
 from schemas.text import accept_stored_text
+
+_TRUSTED = PreparedQuery(
+    select(
+        *list_columns(IssuerRow),
+        col(OrganisationRow.name),
+        col(OrganisationRow.test),
+        *QUOTA_COLUMNS,
+    )
+    .join(OrganisationRow, col(OrganisationRow.id) == col(IssuerRow.organisation_id))
+    .where(
+        col(IssuerRow.kind) == bindparam("kind"),
+        col(IssuerRow.issuer) == bindparam("issuer"),
+        col(IssuerRow.audience) == bindparam("audience"),
+        col(IssuerRow.active),
+        col(OrganisationRow.active),
+    )
+)
 
 
 class TrustedIssuer(NamedTuple):
@@ -114,20 +132,10 @@ def look_up_trusted_issuer(
     store: Store, kind: IssuerKind, issuer: str, audience: str = ""
 ) -> TrustedIssuer | None:
     """Return the active issuer of an active organisation for this audience, otherwise None."""
-    row = store.look_up(
-        select(IssuerRow, col(OrganisationRow.name), col(OrganisationRow.test), *QUOTA_COLUMNS)
-        .join(OrganisationRow, col(OrganisationRow.id) == col(IssuerRow.organisation_id))
-        .where(
-            col(IssuerRow.kind) == kind,
-            col(IssuerRow.issuer) == issuer,
-            col(IssuerRow.audience) == audience,
-            col(IssuerRow.active),
-            col(OrganisationRow.active),
-        )
-    )
+    row = store.look_up_prepared(_TRUSTED, kind=kind, issuer=issuer, audience=audience)
     if row is None:
         return None
-    return TrustedIssuer(_build_issuer(row.IssuerRow), row.name, row.test, read_quotas(row))
+    return TrustedIssuer(_build_issuer(row), row.name, row.test, read_quotas(row))
 
 
 def consume_token(
@@ -148,7 +156,12 @@ def _validate(terms: IssuerTerms) -> None:
 @accept_stored_text()
 def _build_issuer(row: Any) -> Issuer:
     return Issuer(
-        **row.model_dump(exclude={"organisation_id", "content"}),
+        id=row.id,
         organisation=row.organisation_id,
+        kind=row.kind,
+        issuer=row.issuer,
+        audience=row.audience,
+        active=row.active,
+        created_at=row.created_at,
         terms=IssuerTerms.model_validate_json(row.content),
     )

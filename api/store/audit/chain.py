@@ -11,28 +11,24 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import Table, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from api.store.database.prepared_queries import OrganisationQuery
 from api.store.database.tables import AuditHeadRow, AuditRow
 from api.store.database.tenancy import OrganisationSession
 from schemas.organisations.audit import AuditedAction, AuditEntry, ChainFault, Checkpoint
 
 _FIRST_MAC = b"\x00" * 32
 _STEP = 1000
-_IS_OF_ORGANISATION = col(AuditHeadRow.organisation_id) == bindparam("of")
-_SELECT_HEAD = (
-    select(col(AuditHeadRow.seq), col(AuditHeadRow.mac))
-    .where(_IS_OF_ORGANISATION)
-    .with_for_update()
-)
+_HEAD = OrganisationQuery(select(col(AuditHeadRow.seq), col(AuditHeadRow.mac)).with_for_update())
 _UPDATE_HEAD = (
-    update(AuditHeadRow)
-    .where(_IS_OF_ORGANISATION)
+    update(cast("Table", AuditHeadRow.__table__))  # type: ignore[attr-defined]
+    .where(col(AuditHeadRow.organisation_id) == bindparam("of"))
     .values(
         seq=bindparam("to"), key_id=bindparam("by"), mac=bindparam("link"), seal=bindparam("sealed")
     )
@@ -82,7 +78,8 @@ def append_entries(
     session: OrganisationSession, key: AuditKey, acts: Sequence[tuple[AuditedAction, datetime]]
 ) -> list[AuditEntry]:
     """Append rows in this order. Locks the end of the chain, as `append_entry` does."""
-    head = session.execute(_SELECT_HEAD, {"of": key.organisation}).one()
+    connection = session.connection()
+    (head,) = _HEAD.fetch(connection, organisation=key.organisation)
     mac, entries, rows = head.mac, [], []
     for seq, (act, at) in enumerate(acts, head.seq + 1):
         entry = AuditEntry(seq=seq, at=at, **dict(act))
@@ -94,7 +91,7 @@ def append_entries(
     last = entries[-1].seq
     seal = key.compute_seal(last, mac, "head")
     end = {"of": key.organisation, "to": last, "by": key.id, "link": mac, "sealed": seal}
-    session.execute(_UPDATE_HEAD, end)
+    connection.execute(_UPDATE_HEAD, end)
     return entries
 
 

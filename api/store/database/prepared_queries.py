@@ -3,29 +3,52 @@
 They are no cache. Each one reads the database as it is, so a change holds for the next request.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Dialect, Engine, Select
+from sqlalchemy import Dialect, Engine, Select, bindparam
 from sqlalchemy.engine import Connection, result_tuple
 from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.orm import Mapped, with_loader_criteria
+from sqlmodel import col
 
-from api.store.database.tenancy import ALL_ORGANISATIONS_SETTING
+from api.store.database.tables import OwnedRow
+from api.store.database.tenancy import ALL_ORGANISATIONS_SETTING, find_owned_tables
 
 WAIT_SECONDS = 10
 
 
-class PreparedQuery:
-    """A SELECT that is compiled once; its parameters are all bound by name.
+class _CompiledQuery(NamedTuple):
+    text: str
+    constants: dict[str, Any]
+    order: list[str] | None
+    """The parameters by their position, for a driver that does not know their names."""
+    converters: list[tuple[int, Callable[[Any], Any]]]
+    """What makes the driver's value of a column one of its type, by the number of the column."""
 
-    Values come as the driver returns them: SQLite has no booleans and no instants.
-    """
+    def bind(self, parameters: Mapping[str, Any]) -> Any:
+        """Return the values of all parameters in the form that the driver takes."""
+        values = self.constants | dict(parameters)
+        return values if self.order is None else tuple(values[name] for name in self.order)
+
+    def convert(self, row: Sequence[Any]) -> Sequence[Any]:
+        """Return the values of a row of the driver as those of the columns."""
+        if not self.converters:
+            return row
+        values = list(row)
+        for number, convert in self.converters:
+            values[number] = convert(values[number])
+        return values
+
+
+class PreparedQuery:
+    """A SELECT that is compiled once; its parameters, texts or bytes, are all bound by name."""
 
     def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
         self._statement = statement
-        self._compiled: dict[str, tuple[str, dict[str, Any], list[str] | None]] = {}
+        self._compiled: dict[str, _CompiledQuery] = {}
         self._build_row = result_tuple([str(column.key) for column in statement.selected_columns])
 
     def fetch(self, connection: Connection, **parameters: Any) -> list[Any]:
@@ -36,21 +59,52 @@ class PreparedQuery:
         self, cursor: DBAPICursor, dialect: Dialect, parameters: Mapping[str, Any]
     ) -> list[Any]:
         """Return every row by this cursor of the driver."""
-        text, constants, order = self._compiled.get(dialect.name) or self._compile(dialect)
-        values: Any = constants | dict(parameters)
+        query = self._compiled.get(dialect.name) or self._compile(dialect)
         try:
-            cursor.execute(text, values if order is None else [values[name] for name in order])
+            cursor.execute(query.text, query.bind(parameters))
             # all rows: a statement that is still open would hold on to the state it reads
-            return [self._build_row(row) for row in cursor.fetchall()]
+            rows = cursor.fetchall()
         finally:
             cursor.close()
+        return [self._build_row(query.convert(row)) for row in rows]
 
-    def _compile(self, dialect: Dialect) -> tuple[str, dict[str, Any], list[str] | None]:
+    def _compile(self, dialect: Dialect) -> _CompiledQuery:
         compiled = self._statement.compile(dialect=dialect)
-        order = list(compiled.positiontup or ()) if compiled.positional else None
-        form = compiled.string, dict(compiled.params), order
-        self._compiled[dialect.name] = form
-        return form
+        converters: list[tuple[int, Callable[[Any], Any]]] = [
+            (number, convert)
+            for number, column in enumerate(self._statement.selected_columns)
+            if (convert := column.type.dialect_impl(dialect).result_processor(dialect, None))
+        ]
+        query = self._compiled[dialect.name] = _CompiledQuery(
+            compiled.string,
+            dict(compiled.params),
+            list(compiled.positiontup or ()) if compiled.positional else None,
+            converters,
+        )
+        return query
+
+
+class OrganisationQuery(PreparedQuery):
+    """A prepared query of one organisation, which `Transaction.fetch` binds.
+
+    Every table that the statement names and that belongs to organisations is limited to it.
+    """
+
+    def __init__(self, statement: Select[*tuple[Any, ...]]) -> None:
+        criteria = (
+            with_loader_criteria(
+                table,
+                col(table.organisation_id) == bindparam("organisation"),
+                include_aliases=True,
+            )
+            for table in find_owned_tables(statement)
+        )
+        super().__init__(statement.options(*criteria))
+
+
+def list_columns(table: type[OwnedRow]) -> tuple[Mapped[Any], ...]:
+    """Return every column of a table, for a prepared query of whole rows."""
+    return tuple(col(getattr(table, name)) for name in table.model_fields)
 
 
 class LookUpConnection:

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import select
 from sqlmodel import col
 
-from api.store.database.prepared_queries import PreparedQuery
+from api.store.database.prepared_queries import OrganisationQuery
 from api.store.database.tables import DestinationRow
 from api.store.deliveries import destinations, outbox
 from api.store.deliveries.destinations import DestinationSecrets
@@ -16,13 +16,9 @@ from schemas.organisations.delivery import Destination, SubscriptionTerms
 from schemas.patients.patient import KnownPatient
 
 PROFILE = "fhir-subscription"
-_ACTIVE = PreparedQuery(
+_ACTIVE = OrganisationQuery(
     select(col(DestinationRow.id))
-    .where(
-        col(DestinationRow.organisation_id) == bindparam("organisation"),
-        col(DestinationRow.profile) == PROFILE,
-        col(DestinationRow.active),
-    )
+    .where(col(DestinationRow.profile) == PROFILE, col(DestinationRow.active))
     .order_by(col(DestinationRow.id))
 )
 """Asked for each screening that is stored: in an order in which no two transactions deadlock."""
@@ -38,8 +34,7 @@ class StoredEvent(NamedTuple):
 
 def notify_subscribers(work: Transaction, event: StoredEvent) -> None:
     """Enqueue a notification for each active subscription to a topic that the screening fits."""
-    rows = _ACTIVE.fetch(work.session.connection(), organisation=work.organisation)
-    for row in rows:
+    for row in work.fetch(_ACTIVE):
         terms = destinations.find_destination_secrets(work, row.id).subscription
         if terms is None or (terms.topic == "red-flag" and not event.has_red_flags):
             continue

@@ -13,6 +13,7 @@ from api.store.database.column_types import Instant
 from api.store.database.tables import (
     AcknowledgementRow,
     EnteredInErrorRow,
+    PatientMoveRow,
     RescoringRow,
     ScreeningRow,
 )
@@ -48,7 +49,8 @@ FIRST_STORED_AT = func.coalesce(
 
 
 def _has_event(
-    table: type[AcknowledgementRow | EnteredInErrorRow], *more_conditions: ColumnElement[bool]
+    table: type[AcknowledgementRow | EnteredInErrorRow | PatientMoveRow],
+    *more_conditions: ColumnElement[bool],
 ) -> ColumnElement[bool]:
     return exists().where(
         col(table.organisation_id) == col(ScreeningRow.organisation_id),
@@ -67,6 +69,16 @@ IS_IN_ERROR = or_(
 )
 IS_ACKNOWLEDGED = _has_event(AcknowledgementRow, col(AcknowledgementRow.settles_all).is_(True))
 """Every red flag was acknowledged, together or one by one."""
+HAS_ACKNOWLEDGEMENTS = _has_event(AcknowledgementRow)
+HAS_MOVES = _has_event(PatientMoveRow)
+HAS_RESCORINGS = or_(
+    exists().where(_IS_LINK_OF_SCREENING),
+    exists().where(
+        _Link.organisation_id == col(ScreeningRow.organisation_id),
+        _Link.original_id == col(ScreeningRow.id),
+    ),
+)
+"""It was rescored from another screening, or another from it."""
 IS_IN_FORCE = and_(~IS_REPLACED, ~IS_IN_ERROR)
 """Neither replaced by a correction nor entered in error."""
 

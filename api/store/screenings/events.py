@@ -4,10 +4,12 @@ Its rescorings under other versions are listed here too.
 """
 
 import json
+from typing import NamedTuple
 
-from sqlalchemy import or_
+from sqlalchemy import bindparam, or_, select
 from sqlmodel import col
 
+from api.store.database.prepared_queries import OrganisationQuery
 from api.store.database.tables import (
     AcknowledgementRow,
     EnteredInErrorRow,
@@ -15,9 +17,58 @@ from api.store.database.tables import (
     RescoringRow,
     ScreeningRow,
 )
+from api.store.screenings.conditions import (
+    HAS_ACKNOWLEDGEMENTS,
+    HAS_MOVES,
+    HAS_RESCORINGS,
+    IS_IN_ERROR,
+    IS_REPLACED,
+)
 from api.store.transaction import Transaction
 from schemas.patients.screening import Acknowledgement, EnteredInError, PatientMove
 from schemas.text import accept_stored_text
+
+_KINDS = OrganisationQuery(
+    select(
+        IS_REPLACED.label("is_replaced"),
+        IS_IN_ERROR.label("is_in_error"),
+        HAS_ACKNOWLEDGEMENTS.label("has_acknowledgements"),
+        HAS_MOVES.label("has_moves"),
+        HAS_RESCORINGS.label("has_rescorings"),
+    ).where(col(ScreeningRow.id) == bindparam("id"))
+)
+
+
+class LaterEvents(NamedTuple):
+    """All later events of a screening. What befell its original befell a rescoring."""
+
+    is_replaced: bool
+    replaced_by: str | None = None
+    error: EnteredInError | None = None
+    acknowledgements: tuple[Acknowledgement, ...] = ()
+    moves: tuple[PatientMove, ...] = ()
+    rescored_from: str | None = None
+    rescored_as: tuple[str, ...] = ()
+
+
+def load_later_events(work: Transaction, screening_id: str) -> LaterEvents:
+    """Return the later events of a stored screening; most have none, and are asked once only."""
+    (kinds,) = work.fetch(_KINDS, id=screening_id)
+    if not any(kinds):
+        return LaterEvents(is_replaced=False)
+    rescored_from, rescored_as = find_rescorings(work, screening_id)
+    error = find_error_record(work, screening_id)
+    if error is None and rescored_from is not None:
+        error = find_error_record(work, rescored_from)
+    return LaterEvents(
+        kinds.is_replaced,
+        find_replacement_id(work, screening_id),
+        error,
+        list_acknowledgements(work, screening_id),
+        list_patient_moves(work, screening_id),
+        rescored_from,
+        rescored_as,
+    )
 
 
 def find_replacement_id(work: Transaction, screening_id: str) -> str | None:

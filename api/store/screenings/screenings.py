@@ -12,8 +12,11 @@ from importlib.metadata import version
 from typing import Any, NamedTuple, cast
 from uuid import uuid4
 
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
 
+from api.store.database.prepared_queries import OrganisationQuery, list_columns
 from api.store.database.tables import EnteredInErrorRow, ScreeningRow
 from api.store.deliveries import follow_ups, subscriptions
 from api.store.deliveries.subscriptions import StoredEvent
@@ -38,6 +41,9 @@ from schemas.patients.screening import (
 from schemas.text import accept_stored_text
 
 SOFTWARE_VERSION = version("nociscreen")
+_WITH_ID = OrganisationQuery(
+    select(*list_columns(ScreeningRow)).where(col(ScreeningRow.id) == bindparam("id"))
+)
 
 
 def add_screening(
@@ -129,27 +135,23 @@ def build_screening(
 
 def find_screening(work: Transaction, screening_id: str) -> Screening:
     """Return the screening with its later events. Raises NotFoundError."""
-    row = work.load_row(ScreeningRow, screening_id)
-    replaced_by = events.find_replacement_id(work, screening_id)
-    error = events.find_error_record(work, screening_id)
-    is_replaced = replaced_by is not None
-    rescored_from, rescored_as = events.find_rescorings(work, screening_id)
-    if rescored_from is not None:  # what befell the answers of the original befell these
-        is_replaced |= events.find_replacement_id(work, rescored_from) is not None
-        error = error or events.find_error_record(work, rescored_from)
+    row = work.fetch_row(ScreeningRow, _WITH_ID, id=screening_id)
+    if row is None:
+        raise NotFoundError
+    later = events.load_later_events(work, screening_id)
     return Screening(
         id=row.id,
         created_at=row.created_at,
         replaces=row.replaces,
-        state=derive_state(replaced=is_replaced, in_error=error is not None),
+        state=derive_state(replaced=later.is_replaced, in_error=later.error is not None),
         patient=decrypt_patient(work, row),
         assessment=decrypt_assessment(work, row),
-        replaced_by=replaced_by,
-        entered_in_error=error,
-        acknowledgements=events.list_acknowledgements(work, screening_id),
-        moves=events.list_patient_moves(work, screening_id),
-        rescored_from=rescored_from,
-        rescored_as=rescored_as,
+        replaced_by=later.replaced_by,
+        entered_in_error=later.error,
+        acknowledgements=later.acknowledgements,
+        moves=later.moves,
+        rescored_from=later.rescored_from,
+        rescored_as=later.rescored_as,
         origin=ScreeningOrigin(
             actor=row.actor,
             means=cast("ScreeningSource", row.means),

@@ -1,20 +1,22 @@
 """Busy operations: found without a search, and answered without a thread where nothing blocks."""
 
 import asyncio
+import re
 
 import anyio.to_thread
 import httpx2
 import pytest
 
+from api.http.exact_paths import find_first_match
 from api.main import BUSY_OPERATIONS
 
 
-async def refuse(scope, *_):
-    raise LookupError(scope["path"])
+def refuse(path):
+    raise LookupError(path)
 
 
 def test_the_busiest_operations_are_found_without_a_search(service, client, intake, monkeypatch):
-    monkeypatch.setattr(service.router.middleware_stack, "_search", refuse)
+    monkeypatch.setattr(service.router.middleware_stack, "_find_router", refuse)
     answers = {
         (method, path): client.request(method, path, json=intake if method == "POST" else None)
         for method, path in BUSY_OPERATIONS
@@ -22,6 +24,37 @@ def test_the_busiest_operations_are_found_without_a_search(service, client, inta
     assert {answer.status_code for answer in answers.values()} == {200, 201}
     other_calls = (("POST", "/health/live"), ("GET", "/health/live/"), ("GET", "/v1/screenings"))
     assert [client.request(*other).status_code for other in other_calls] == [500] * 3
+
+
+def list_operations(routes):
+    """List each method of each route with a path that it has."""
+    return [
+        (method, re.sub(r"{[^}]*}", "nociplastic", route.path))
+        for route in routes
+        if hasattr(route, "path")
+        for method in sorted(getattr(route, "methods", None) or {"GET"})
+    ]
+
+
+def test_the_routes_that_begin_as_a_path_answer_it_as_all_routes_would(service):
+    routes = service.router.routes
+    operations = list_operations(routes)
+    answering = [
+        find_first_match(service.router.middleware_stack.list_candidates(path), method, path)
+        for method, path in operations
+    ]
+    assert len(operations) > 200
+    assert answering == [find_first_match(routes, method, path) for method, path in operations]
+
+
+def test_a_path_tries_few_routes(service):
+    candidates = service.router.middleware_stack.list_candidates("/cds-services/nociplastic")
+    assert len(candidates) < len(service.router.routes) / 10
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/v1/nothing", "/v1/screenings/1/2/3", "/", "//"])
+def test_a_path_without_a_route_is_not_found(client, path):
+    assert client.get(path).status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/health/live", "/v1/score"])

@@ -10,6 +10,7 @@ from support.builders import clinic, fill_patient_record, intake, tampering_conn
 
 from api.store.accounts import callers
 from api.store.audit import chain
+from api.store.database.prepared_queries import PreparedQuery
 from api.store.deliveries import destinations, dispatch, outbox
 from api.store.deliveries import search as delivery_search
 from api.store.deliveries.destinations import DestinationSecrets
@@ -118,8 +119,16 @@ def recorded_statements(store) -> Iterator[list]:
     def record(connection, cursor, statement, parameters, context, executemany):
         statements.append((statement, parameters))
 
+    def run_and_record(query, cursor, dialect, parameters):
+        compiled = query._compile(dialect)
+        statements.append((compiled.text, compiled.bind(parameters)))
+        return run(query, cursor, dialect, parameters)
+
     event.listen(store.database.engine, "before_cursor_execute", record)
-    yield statements
+    run = PreparedQuery.run
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PreparedQuery, "run", run_and_record)
+        yield statements
     event.remove(store.database.engine, "before_cursor_execute", record)
 
 

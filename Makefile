@@ -71,7 +71,8 @@ mutation-edge: setup-dev ## the same for what the network reaches; no part of `m
 	TEST_SAMPLE=1 POLARS_MAX_THREADS=1 HYPOTHESIS_PROFILE=mutation python scripts/mutation.py edge
 
 fuzz: setup-dev ## the laws with many more examples, and a long run over the API
-	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py tests/scoring/second_rules tests/scoring/columns/test_agreement.py
+	HYPOTHESIS_PROFILE=deep python -m pytest -n 2 tests/scoring/test_laws.py tests/scoring/second_rules tests/scoring/columns/test_agreement.py \
+		tests/api/batch_scoring/test_counts_add_up.py tests/api/batch_scoring/test_damaged_files.py
 	TEST_FUZZ_EXAMPLES=300 TEST_FUZZ_SECONDS=600 python -m pytest tests/contract/test_schemathesis.py
 
 kills: setup-dev ## kill -9 while sixteen clients write, fifty times on each database; of batches, twenty

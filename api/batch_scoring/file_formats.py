@@ -132,13 +132,29 @@ def expand_pattern(pattern: str) -> tuple[str, ...]:
     return files
 
 
+def list_unread_files(folder: Path) -> Iterator[str]:
+    """Yield the files in a folder whose format is unknown, unless they are hidden."""
+    for file in _list_visible_files(folder):
+        if not _is_read(file):
+            yield str(file)
+
+
 def _list_folder(folder: Path) -> Iterator[str]:
-    for file in folder.rglob("*"):
+    for file in _list_visible_files(folder):
+        if _is_read(file):
+            yield str(file)
+
+
+def _list_visible_files(folder: Path) -> Iterator[Path]:
+    for file in sorted(folder.rglob("*")):
         steps = file.relative_to(folder).parts
         is_hidden = any(step.startswith((".", "_")) for step in steps)
-        is_readable = is_readable_name(file.name) or file.suffix == ".zip"
-        if file.is_file() and is_readable and not is_hidden:
-            yield str(file)
+        if file.is_file() and not is_hidden:
+            yield file
+
+
+def _is_read(file: Path) -> bool:
+    return is_readable_name(file.name) or file.suffix == ".zip"
 
 
 def describe_unknown(places: Sequence[int], total: int, noun: str) -> str:

@@ -21,6 +21,8 @@ from api.batch_scoring.file_formats import (
     detect_format,
     expand_pattern,
     is_readable_name,
+    join_first,
+    list_unread_files,
 )
 from api.batch_scoring.mapping.mapped_rows import MappedPiece, RowMapper
 from api.batch_scoring.mapping.mapping_file import ImportMapping
@@ -30,6 +32,7 @@ from api.batch_scoring.readers.json_array import open_json_array
 from api.batch_scoring.readers.ndjson import ResourceTranslator, read_ndjson_pieces
 from api.batch_scoring.readers.parquet import read_parquet_pieces
 from api.batch_scoring.readers.partitions import Partitions, parse_partitions
+from api.batch_scoring.readers.table_damage import remove_spss_count
 from api.batch_scoring.readers.table_sources import TableOptions
 from scoring.compiled_rulebook import LoadedRulebook
 
@@ -76,22 +79,46 @@ def find_input_files(source: str, input_format: str | None) -> list[InputFile]:
     return [file._replace(label=_label(file, root)) for file in files]
 
 
+def describe_unread_files(source: str) -> list[str]:
+    """Return a sentence about the files in folders and ZIP archives that are not read, if any."""
+    names = [
+        f"{name}/{member}"
+        for name in expand_pattern(source)
+        if _is_archive(name)
+        for member in _list_visible_members(name)
+        if not is_readable_name(member)
+    ]
+    if Path(source).is_dir():
+        names += list_unread_files(Path(source))
+    if not names:
+        return []
+    return [f"{len(names):,} files were not read, of an unknown format: {join_first(names)}"]
+
+
 def _list_members(name: str) -> list[str | None]:
     """Return the readable members of a ZIP archive; of another file None."""
-    if not name.lower().endswith(".zip"):
+    if not _is_archive(name):
         return [None]
-    try:
-        with zipfile.ZipFile(name) as archive:
-            members = [
-                member
-                for member in archive.namelist()
-                if is_readable_name(member) and not member.startswith(("__MACOSX", "."))
-            ]
-    except zipfile.BadZipFile:
-        raise UnusableInputError(f"{name}: is no ZIP archive, or is cut off or damaged") from None
+    members = [member for member in _list_visible_members(name) if is_readable_name(member)]
     if not members:
         raise UnusableInputError(f"{name}: the archive has no file of a known format")
     return [*members]
+
+
+def _is_archive(name: str) -> bool:
+    return name.lower().endswith(".zip")
+
+
+def _list_visible_members(name: str) -> list[str]:
+    try:
+        with zipfile.ZipFile(name) as archive:
+            return [
+                member
+                for member in archive.namelist()
+                if not member.startswith(("__MACOSX", ".")) and not member.endswith("/")
+            ]
+    except zipfile.BadZipFile:
+        raise UnusableInputError(f"{name}: is no ZIP archive, or is cut off or damaged") from None
 
 
 def _label(file: InputFile, root: Path | None) -> str:
@@ -183,7 +210,7 @@ def _read_file(
 def _read_table(file: InputFile, names: ColumnNames, options: ReadOptions) -> Iterator[FilePiece]:
     kind = file.file_format.format
     table = TableOptions(kind, options.sheet, options.csv.header_line, options.csv.skip_rows)
-    if file.name != STANDARD_STREAM and file.member is None:
+    if file.name != STANDARD_STREAM and file.member is None and kind != "sav":
         size = Path(file.name).stat().st_size
         yield from read_parquet_pieces(file.name, names, size=size, table=table)
         return
@@ -191,6 +218,8 @@ def _read_table(file: InputFile, names: ColumnNames, options: ReadOptions) -> It
         copy = Path(folder) / f"in.{kind}"
         with copy.open("wb") as stream:
             shutil.copyfileobj(source, stream)
+        if kind == "sav":
+            table = table._replace(height=remove_spss_count(copy))
         yield from read_parquet_pieces(str(copy), names, size=copy.stat().st_size, table=table)
 
 

@@ -36,6 +36,7 @@ from api.batch_scoring.file_formats import (
 from api.batch_scoring.input_files import (
     InputFile,
     ReadOptions,
+    describe_unread_files,
     find_input_files,
     read_pieces,
     refuse_same_files,
@@ -112,7 +113,7 @@ def run_batch(
     if batch.output == STANDARD_STREAM:
         stream = _StandardOutput()
         summaries = _score_parts(batch, inputs, output, stream, on_progress)
-        return summarise_run(batch.rules, summaries, stream, batch.language)
+        return _summarise(batch, summaries, stream)
     parts = Checkpoints(
         Path(batch.output), ".arrow" if output.format in MERGED_FORMATS else ".part"
     )
@@ -127,10 +128,18 @@ def run_batch(
     except UnusableInputError:
         parts.delete()
         raise
-    summary = summarise_run(batch.rules, summaries, parts, batch.language)
+    summary = _summarise(batch, summaries, parts)
     merge_parts(output, parts, Path(batch.output), batch.rules.loaded)
     parts.delete()
     return summary
+
+
+def _summarise(
+    batch: BatchRun, summaries: list[PartSummary], parts: "Checkpoints | _StandardOutput"
+) -> BatchSummary:
+    summary = summarise_run(batch.rules, summaries, parts, batch.language)
+    notes = (*summary.notes, *describe_unread_files(batch.source))
+    return summary.model_copy(update={"notes": notes})
 
 
 def _run_identity(batch: BatchRun, inputs: list[InputFile], output: FileFormat) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.readers.base import ParsedRows, build_faults_frame
 from api.batch_scoring.readers.parquet_decoder import DecodeRequest
 from api.batch_scoring.readers.record_blocks import BLOCK_BYTES, RECORD_BYTES
-from api.batch_scoring.readers.table_sources import LINE_COLUMN, TableOptions, refuse_cut_file
+from api.batch_scoring.readers.table_damage import check_file
+from api.batch_scoring.readers.table_sources import LINE_COLUMN, TableOptions
 from api.problems import Problem
 from api.processes.child_process import ChildProcess, ChildStoppedError
 
@@ -36,6 +37,8 @@ class ParquetPiece(NamedTuple):
     content: bytes
     input_bytes: int
     left_out: tuple[str, ...] = ()
+    blank_lines: int = 0
+    notes: tuple[str, ...] = ()
 
     def parse_rows(self) -> ParsedRows:
         """Read the columns with the types of the file."""
@@ -43,7 +46,8 @@ class ParquetPiece(NamedTuple):
         if LINE_COLUMN in frame.columns:
             first_lines = frame[LINE_COLUMN]
             frame, lines = frame.drop(LINE_COLUMN), lambda rows: first_lines[rows].to_list()
-        return ParsedRows(frame, build_faults_frame(()), lines, left_out=self.left_out)
+        faults = build_faults_frame(())
+        return ParsedRows(frame, faults, lines, self.blank_lines, self.left_out, self.notes)
 
 
 def read_parquet_pieces(  # noqa: PLR0913 - a file, its kind and its limits
@@ -63,7 +67,8 @@ def read_parquet_pieces(  # noqa: PLR0913 - a file, its kind and its limits
     """
     path = source if isinstance(source, str) else None
     if path is not None:
-        refuse_cut_file(Path(path), table.kind)
+        height = check_file(Path(path), table.kind)
+        table = table if height is None else table._replace(height=height)
     request = DecodeRequest(names, size, path, BLOCK_BYTES, record_bytes, unpacked_bytes, table)
     try:
         with _running_child(size, table.kind) as child:
@@ -74,9 +79,16 @@ def read_parquet_pieces(  # noqa: PLR0913 - a file, its kind and its limits
                 child.send(b"")
             while answer := child.read_answer(SECONDS_PER_SLICE):
                 match json.loads(answer):
-                    case {"input_bytes": int(input_bytes), "left_out": [*left_out]}:
+                    case {
+                        "input_bytes": int(input_bytes),
+                        "left_out": [*left_out],
+                        "blank_lines": int(blank_lines),
+                        "notes": [*notes],
+                    }:
                         content = child.read_answer(SECONDS_PER_SLICE)
-                        yield ParquetPiece(content, input_bytes, (*left_out,))
+                        yield ParquetPiece(
+                            content, input_bytes, (*left_out,), blank_lines, (*notes,)
+                        )
                     case message, option:
                         raise UnusableInputError(message, option=option)
     except ChildStoppedError:

@@ -33,11 +33,16 @@ class DecodeRequest(NamedTuple):
 
 
 class DecodedSlice(NamedTuple):
-    """Rows of a file, and the bytes of the file that they cover."""
+    """Rows of a file, and the bytes of the file that they cover.
+
+    `left_out`, `blank_lines` and `notes` are as in ParsedRows.
+    """
 
     rows: pl.DataFrame
     input_bytes: int
     left_out: tuple[str, ...]
+    blank_lines: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[DecodedSlice]:
@@ -47,7 +52,8 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
     options, and a row or file that unpacks to more than its limit.
     """
     names = request.names
-    scan, height, is_numbered = open_table(source, request.table, names.questions)
+    table = open_table(source, request.table, names.questions)
+    scan, height = table.rows, table.height
     schema = scan.collect_schema()
     header = [name for name in schema.names() if name != LINE_COLUMN]
     match = names.match_header(header)
@@ -55,12 +61,12 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
     for column, name in columns.items():
         _check_type(name, schema[column], names.questions.get(name))
     frame = scan.select(
-        *([LINE_COLUMN] * is_numbered),
+        *([LINE_COLUMN] * table.is_numbered),
         *(pl.col(column).cast(pl.String).alias(name) if name not in names.questions
         else pl.col(column).alias(name)
         for column, name in columns.items())
     )  # fmt: skip
-    total = 0
+    total, left_out = 0, (*match.left_out, *table.left_out)
     for start in range(0, height, _MAX_SLICE_ROWS):
         rows = collect_rows(frame.slice(start, _MAX_SLICE_ROWS))
         _check_list_lengths(rows, names.questions)
@@ -71,7 +77,9 @@ def decode_slices(request: DecodeRequest, source: str | io.BytesIO) -> Iterator[
             raise UnusableInputError(f"it must not unpack to more than {limit:,} bytes")
         for place, count in _split(sizes, request, start + 1):
             input_bytes = request.size * count // height
-            yield DecodedSlice(rows.slice(place, count), input_bytes, match.left_out)
+            blank_lines = table.blank_lines if start + place == 0 else 0
+            part = rows.slice(place, count)
+            yield DecodedSlice(part, input_bytes, left_out, blank_lines, table.notes)
 
 
 def collect_rows(frame: pl.LazyFrame) -> pl.DataFrame:

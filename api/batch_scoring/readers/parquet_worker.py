@@ -1,7 +1,7 @@
 """Decodes a Parquet file in a child process of limited memory: a small file can unpack to any size.
 
 The service sends a DecodeRequest, then the file in pieces, unless it has a path. The worker answers
-with the input bytes and unread columns of each slice and its rows as Arrow IPC, or with the message
+with a description of each slice as JSON and its rows as Arrow IPC, or with the message
 and option of an UnusableInputError. Empty messages end both.
 """
 
@@ -33,10 +33,8 @@ def main() -> None:
         for part in decode_slices(request, request.path or _read_content(source)):
             rows = io.BytesIO()
             part.rows.write_ipc(rows, compat_level=pl.CompatLevel.oldest())
-            write_message(
-                target,
-                json.dumps({"input_bytes": part.input_bytes, "left_out": part.left_out}).encode(),
-            )
+            description = part._asdict() | {"rows": part.rows.height}
+            write_message(target, json.dumps(description).encode())
             write_message(target, rows.getvalue())
     except UnusableInputError as error:
         write_message(target, json.dumps([str(error), error.option]).encode())

@@ -8,13 +8,20 @@ import importlib
 import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime, time
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from api.batch_scoring.file_formats import UnusableInputError
+from api.batch_scoring.file_formats import UnusableInputError, join_names
+from api.batch_scoring.readers.table_damage import (
+    count_arrow_rows,
+    count_parquet_rows,
+    refuse_damaged_archive,
+)
 from schemas.rulebooks.rulebook import Question
+
+if TYPE_CHECKING:
+    from python_calamine import CalamineWorkbook
 
 LINE_COLUMN = "\0line"
 _WORKBOOKS = ("xlsx", "xls", "ods")
@@ -29,26 +36,34 @@ _NAMES = {
     "sas7bdat": "SAS",
     "xpt": "a SAS transport file",
 }
-_STATA_START, _STATA_END = b"<stata_dta>", b"</stata_dta>"
-_TRANSPORT_RECORD = 80
 Source = str | io.BytesIO
 
 
 class TableOptions(NamedTuple):
-    """The kind of a file, and for workbooks the sheet, the line of the header and rows to skip."""
+    """The kind of a file, and for workbooks the sheet, the line of the header and rows to skip.
+
+    `height` is the number of rows that the file should have, if it is known.
+    """
 
     kind: str = "parquet"
     sheet: str | None = None
     header_line: int = 1
     skip_rows: int = 0
+    height: int | None = None
 
 
 class OpenedTable(NamedTuple):
-    """The rows of a table and how many there are; `is_numbered` if LINE_COLUMN has their lines."""
+    """The rows of a table and how many there are; `is_numbered` if LINE_COLUMN has their lines.
+
+    `left_out`, `blank_lines` and `notes` are as in ParsedRows.
+    """
 
     rows: pl.LazyFrame
     height: int
     is_numbered: bool = False
+    left_out: tuple[str, ...] = ()
+    blank_lines: int = 0
+    notes: tuple[str, ...] = ()
 
 
 def load_libraries(kind: str) -> None:
@@ -62,48 +77,41 @@ def load_libraries(kind: str) -> None:
 def open_table(
     source: Source, options: TableOptions, questions: Mapping[str, Question]
 ) -> OpenedTable:
-    """Open a table. Raises UnusableInputError if it is damaged or of another kind."""
+    """Open a table. Raises UnusableInputError if it is damaged or of another kind.
+
+    A file that has a path was checked by `check_file` before.
+    """
+    expected_height: int | None
     try:
         match options.kind:
             case "parquet":
                 rows = pl.scan_parquet(source, glob=False)
+                expected_height = count_parquet_rows(rows)
             case "feather":
                 rows = pl.read_ipc(source).lazy()
+                expected_height = (
+                    options.height if isinstance(source, str) else count_arrow_rows(source)
+                )
             case kind if kind in _WORKBOOKS:
-                frame = _read_workbook(source, options)
-                return OpenedTable(frame.lazy(), frame.height, is_numbered=True)
+                if not isinstance(source, str):
+                    refuse_damaged_archive(source)
+                    source.seek(0)
+                return _read_workbook(source, options)
             case kind:
                 rows = _read_statistics_file(source, kind, questions).lazy()
-        return OpenedTable(rows, rows.select(pl.len()).collect().item())
+                expected_height = options.height
+        height = rows.select(pl.len()).collect().item()
     except (UnusableInputError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException:  # noqa: BLE001 - each library has its own errors, also of panics
         name = _NAMES[options.kind]
         raise UnusableInputError(f"the file is not {name}, or is damaged") from None
+    if expected_height not in {None, height}:
+        raise UnusableInputError("the file is damaged: it has other rows than it counts")
+    return OpenedTable(rows, height)
 
 
-def refuse_cut_file(file: Path, kind: str) -> None:
-    """Raise UnusableInputError if a file ends early where its library would not say so.
-
-    The child process that reads the file may not open it itself.
-    """
-    is_cut = (kind == "dta" and _is_cut_stata(file)) or (
-        kind == "xpt" and file.stat().st_size % _TRANSPORT_RECORD
-    )
-    if is_cut:
-        raise UnusableInputError("the file is cut off; fetch it again")
-
-
-def _is_cut_stata(file: Path) -> bool:
-    """Return whether a file of tagged sections lacks its last tag."""
-    with file.open("rb") as stream:
-        if stream.read(len(_STATA_START)) != _STATA_START:
-            return False
-        stream.seek(max(0, file.stat().st_size - len(_STATA_END)))
-        return stream.read() != _STATA_END
-
-
-def _read_workbook(source: Source, options: TableOptions) -> pl.DataFrame:
+def _read_workbook(source: Source, options: TableOptions) -> OpenedTable:
     from python_calamine import CalamineWorkbook
 
     book = (
@@ -127,16 +135,54 @@ def _read_workbook(source: Source, options: TableOptions) -> pl.DataFrame:
     if len(set(names)) < len(names):
         raise UnusableInputError("two columns have the same name")
     first = options.header_line + options.skip_rows
-    rows = [(line, cells) for line, cells in enumerate(lines[first:], first + 1) if any(
-        _to_text(cell) is not None for cell in cells)]  # fmt: skip
+    rows = [
+        (line, [_to_text(cell) for cell in cells])
+        for line, cells in enumerate(lines[first:], first + 1)
+    ]
+    filled_rows = [(line, cells) for line, cells in rows if any(cells)]
     columns = {
-        name: [_to_text(cells[place]) if place < len(cells) else None for _, cells in rows]
+        name: [cells[place] if place < len(cells) else None for _, cells in filled_rows]
         for place, name in enumerate(names)
         if not name.startswith("\0")
     }
     schema = dict.fromkeys(columns, pl.String)
-    lines_column = pl.Series(LINE_COLUMN, [line for line, _ in rows], pl.UInt64)
-    return pl.DataFrame(columns, schema=schema).with_columns(lines_column)
+    lines_column = pl.Series(LINE_COLUMN, [line for line, _ in filled_rows], pl.UInt64)
+    frame = pl.DataFrame(columns, schema=schema).with_columns(lines_column)
+    return OpenedTable(
+        frame.lazy(),
+        frame.height,
+        is_numbered=True,
+        left_out=_list_unnamed_columns(names, [cells for _, cells in filled_rows]),
+        blank_lines=len(rows) - len(filled_rows),
+        notes=_describe_other_sheets(book, sheet.name),
+    )
+
+
+def _list_unnamed_columns(
+    names: Sequence[str], rows: Sequence[Sequence[str | None]]
+) -> tuple[str, ...]:
+    """Return the columns that have cells and no name in the header."""
+    filled_places = {
+        place for cells in rows for place, cell in enumerate(cells) if cell is not None
+    }
+    unnamed_places = sorted(
+        place for place in filled_places if place >= len(names) or names[place].startswith("\0")
+    )
+    return tuple(f"column {place + 1} (no name)" for place in unnamed_places)
+
+
+def _describe_other_sheets(book: "CalamineWorkbook", name: str) -> tuple[str, ...]:
+    """Return a sentence about the sheets that have cells and are not read."""
+    other_names = [
+        other
+        for other in book.sheet_names
+        if other != name and book.get_sheet_by_name(other).height
+    ]
+    if not other_names:
+        return ()
+    return (
+        f"only sheet {name!r} was read, not {join_names(other_names)}; --sheet names another one",
+    )
 
 
 def _to_text(cell: Any) -> str | None:  # noqa: PLR0911 - one case for each kind of cell

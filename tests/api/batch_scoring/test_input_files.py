@@ -9,10 +9,12 @@ from pathlib import Path
 import polars as pl
 import pyreadstat
 import pytest
+import xlsxwriter
 from typer.testing import CliRunner
 
 from api.batch_scoring.file_formats import UnusableInputError
-from api.batch_scoring.readers.table_sources import TableOptions, open_table, refuse_cut_file
+from api.batch_scoring.readers.table_damage import refuse_cut_file
+from api.batch_scoring.readers.table_sources import TableOptions, open_table
 from api.cli import main
 
 ROWS = pl.DataFrame(
@@ -192,6 +194,8 @@ def test_a_folder_is_read_whole_and_each_row_says_its_file(tmp_path):
     out = tmp_path / "out.parquet"
     outcome = nociscreen(folder, "-o", out)
     assert "2 rows have a row_id that occurred before, with the same content" in outcome.stderr
+    unread = str(folder / "notes.md")
+    assert f"1 files were not read, of an unknown format: {unread}" in outcome.stderr
     assert pl.read_parquet(out)["source_file"].to_list() == [
         *["2025/site=A/part.parquet"] * 2,
         *["2025/site=B/part.parquet"] * 2,
@@ -254,6 +258,32 @@ def test_no_row_or_label_is_missing_from_a_statistics_file_that_is_cut(
         file.write_bytes(content[:end])
         with pytest.raises(UnusableInputError):
             read_whole_table(file, suffix)
+
+
+def test_members_of_an_archive_that_are_not_read_are_named(tmp_path):
+    source = tmp_path / "in.zip"
+    write_archive(source)
+    outcome = nociscreen(source, "-o", tmp_path / "out.csv")
+    assert f"1 files were not read, of an unknown format: {source}/read me.md" in outcome.stderr
+
+
+def test_what_a_workbook_has_beside_its_table_is_named(tmp_path):
+    source = tmp_path / "in.xlsx"
+    with xlsxwriter.Workbook(source) as book:
+        sheet = book.add_worksheet("Answers")
+        for line, cells in enumerate((["row_id", "", "age_years"], ["a", "x", 44], [], ["b"])):
+            sheet.write_row(line, 0, cells)
+        sheet.write(3, 4, "said on the phone")
+        book.add_worksheet("Old answers").write(0, 0, "row_id")
+        book.add_worksheet("Empty")
+    outcome = nociscreen(source, "-o", tmp_path / "out.csv")
+    assert outcome.exit_code == 0
+    assert [*outcome.stderr.splitlines()][:4] == [
+        "only sheet 'Answers' was read, not 'Old answers'; --sheet names another one",
+        "1 rows answer no question: rows 2",
+        "2 columns were not read: column 2 (no name), column 5 (no name)",
+        "1 blank lines were skipped",
+    ]
 
 
 def test_a_panic_of_a_library_is_told_as_damage():

@@ -122,6 +122,7 @@ def test_a_spark_job_that_is_killed_continues_with_the_partitions_that_are_left(
     finished = sorted((tmp_path / "out/year=2023").glob("*.parquet"))
     times = [file.stat().st_mtime_ns for file in finished]
     assert finished
+    _cut_off_partition(tmp_path / "out/year=2024")
     with _start_job(tmp_path) as second_job:
         words, _ = second_job.communicate()
     assert (second_job.returncode, words.split()) == (0, ["year=2024", "year=2025"])
@@ -132,6 +133,13 @@ def test_a_spark_job_that_is_killed_continues_with_the_partitions_that_are_left(
         for row in pl.read_parquet(tmp_path / f"out/year={year}/*.parquet").to_dicts()
     ]
     assert rows == [weighed_row(LOADED, intake) for intake in some]
+
+
+def _cut_off_partition(folder: Path) -> None:
+    """Leave a partition as a kill in the midst of its commit does: a file, and no _SUCCESS."""
+    folder.mkdir(exist_ok=True)
+    (folder / "_SUCCESS").unlink(missing_ok=True)
+    (folder / "part-00000-of-the-killed-job.snappy.parquet").write_bytes(b"PAR1")
 
 
 def _start_job(folder: Path) -> subprocess.Popen[str]:

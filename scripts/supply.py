@@ -19,10 +19,13 @@ NOISY = ("KeywordDetector", "Base64HighEntropyString", "HexHighEntropyString")
 """Detectors of names and of entropy; the texts and hashes of this repository set them off."""
 ACCEPTED = {
     "api/contract/examples/operations/create_token.json": "an invented token of the description",
+    "api/contract/examples/operations/introspect_token.json": "the same",
+    "api/contract/examples/operations/revoke_token.json": "the same",
     "openapi/openapi.json": "the same",
     "deploy/create-secrets": "the address that the script composes of what it draws",
     "deploy/kubernetes/secret.example.yaml": "a place to fill in",
     "tests/api/cli/test_deployment_warnings.py": "an invented address",
+    "tests/api/oauth/test_token_status.py": "a token without a signature",
     "tests/faults/test_storage.py": "an invented address",
     "tests/reports/view/sections/test_flags.py": "an invented word",
 }

@@ -19,7 +19,7 @@ from api.security.base64url import encode_base64url
 from api.security.jwks import parse_jwks
 from api.security.signatures import InvalidTokenError
 from api.security.strict_json import decode_json
-from api.security.tokens.id_tokens import verify_id_token
+from api.security.tokens.id_tokens import StaleLoginError, verify_id_token
 from api.settings import Settings
 from api.store.locks import FairLock
 
@@ -36,12 +36,20 @@ class OidcProviderError(Exception):
     """The provider can't be reached, or its response is invalid."""
 
 
+class LoginNotRenewedError(OidcProviderError):
+    """The provider does not confirm that the practitioner logged in again."""
+
+
 class LoginSecrets(NamedTuple):
-    """The state, nonce and PKCE code verifier of one login."""
+    """The state, nonce and PKCE code verifier of one login.
+
+    With `renewed_since` (Unix time) the practitioner must log in again, and not before it.
+    """
 
     state: str
     nonce: str
     code_verifier: str
+    renewed_since: int | None = None
 
 
 class OidcClient:
@@ -78,12 +86,17 @@ class OidcClient:
         }
         if self._settings.oidc_acr_values:
             parameters["acr_values"] = self._settings.oidc_acr_values
+        if login.renewed_since is not None:
+            parameters |= {"prompt": "login", "max_age": "0"}
         endpoint = self._find_endpoint("authorization_endpoint")
         separator = "&" if "?" in endpoint else "?"
         return f"{endpoint}{separator}{urlencode(parameters)}"
 
     def redeem_code(self, code: str, login: LoginSecrets) -> str:
-        """Redeem an authorization code and return the subject. Raises OidcProviderError."""
+        """Redeem an authorization code and return the subject.
+
+        Raises OidcProviderError, or LoginNotRenewedError.
+        """
         try:
             with self._bulkhead.enter(self._settings.oidc_issuer):
                 return self._redeem_code(code, login)
@@ -112,7 +125,10 @@ class OidcClient:
                 client=self._settings.oidc_client_id,
                 nonce=login.nonce,
                 acr_values=self._settings.oidc_acr_values.split(),
+                logged_in_since=login.renewed_since,
             ).subject
+        except StaleLoginError:
+            raise LoginNotRenewedError from None
         except (ValueError, InvalidTokenError):
             raise OidcProviderError from None
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from fastapi import FastAPI, Request
 
@@ -34,14 +34,32 @@ class PdfRenderer(Protocol):
         """End the processes of the renderer."""
 
 
+class LoginPurpose(NamedTuple):
+    """What follows a login at the provider: a session, unless a member says something else."""
+
+    invitation: str = ""
+    """The secret of the invitation to accept."""
+    ended_session: str = ""
+    """The session of the practitioner to end, or `others`; the login must be new."""
+
+
+class ProviderLogin(NamedTuple):
+    """A response of the provider; without a subject, the login failed."""
+
+    purpose: LoginPurpose = LoginPurpose()
+    subject: str = ""
+    is_renewal_unconfirmed: bool = False
+    """The provider does not say that the practitioner logged in again."""
+
+
 class LoginProvider(Protocol):
     """An identity provider at which practitioners sign in."""
 
-    def start_login(self, invitation: str = "") -> tuple[str, str]:
+    def start_login(self, purpose: LoginPurpose) -> tuple[str, str]:
         """Return the URL to redirect to and the encrypted flow for the browser's cookie."""
 
-    def finish_login(self, cookie: str, response: Mapping[str, str]) -> tuple[str, str] | None:
-        """Return the subject and the invitation it accepts, or None for an invalid response."""
+    def finish_login(self, cookie: str, response: Mapping[str, str]) -> ProviderLogin:
+        """Verify the response and return the login."""
 
 
 @dataclass(frozen=True, slots=True)

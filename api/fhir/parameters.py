@@ -120,6 +120,10 @@ ParametersBody = Annotated[
     dict[str, Any],
     _resource_body("Parameters with the patient as `subject` (`valueReference`)."),
 ]
+SubscriptionBody = Annotated[
+    dict[str, Any],
+    _resource_body("A Subscription with a topic of this server as `criteria`."),
+]
 PatchBody = Annotated[
     list[dict[str, Any]],
     Body(media_type=JSON_PATCH, description="The operations of RFC 6902, at most 50."),

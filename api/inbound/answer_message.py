@@ -47,7 +47,7 @@ def read_screening(
     body = {
         "rulebook": loaded.name,
         "patient": patient,
-        "answered_on": _read_day(message),
+        "answered_on": _read_day(mapping, message, row),
         "answered_by": mapping.answered_by,
         "answers": _read_answers(mapping, loaded, row),
     }
@@ -113,14 +113,17 @@ def _read_answers(
     return answers
 
 
-def _read_day(message: Hl7Message) -> Any:
-    """Return the day of the observation in OBR-7, to the day at least; None without one."""
-    text = message.read_component(message.find_segment("OBR"), 7).strip()[:8]
-    if not text:
-        return None
-    day, fault = parse_day(text, _OBSERVED_ON)
+def _read_day(mapping: ImportMapping, message: Hl7Message, row: dict[str, str]) -> str | None:
+    """Return the day in the result that the mapping names, else in OBR-7; None without one."""
+    if mapping.answered_on is None:
+        place, date_column = "OBR-7", _OBSERVED_ON
+        text = message.read_component(message.find_segment("OBR"), 7).strip()[:8]
+    else:
+        date_column = mapping.answered_on
+        place, text = f"OBX-5 of {date_column.column}", row.get(date_column.column, "")
+    day, fault = parse_day(text, date_column)
     if fault is not None:
-        raise _refuse("no_day", f"OBR-7: {fault}")
+        raise _refuse("no_day", f"{place}: {fault}")
     return day
 
 

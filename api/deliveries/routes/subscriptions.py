@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from api.auth.services import find_services
 from api.deliveries.preview import check_destination
@@ -27,7 +27,7 @@ from api.fhir.http import (
     resource_response,
     send_resource,
 )
-from api.fhir.parameters import CanonicalUrlsDep
+from api.fhir.parameters import CanonicalUrlsDep, SubscriptionBody
 from api.fhir.parsing.subscription import parse_subscription
 from api.fhir.resources.operation_outcome import InvalidResource, OutcomeIssue
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS
@@ -41,14 +41,6 @@ from schemas.organisations.delivery import Destination, SubscriptionTerms
 
 HANDSHAKE_SECONDS = 10.0
 SubscriptionId = Annotated[str, build_id_parameter("subscription", 9, "The id from creating it.")]
-SubscriptionBody = Annotated[
-    dict[str, Any],
-    Body(
-        media_type=FHIR_JSON,
-        json_schema_extra={"required": ["resourceType"]},
-        description="A Subscription with a topic of this server as `criteria`.",
-    ),
-]
 router = APIRouter(
     prefix="/fhir/Subscription",
     tags=["FHIR"],

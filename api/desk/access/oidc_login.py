@@ -4,10 +4,16 @@ The secrets of a login are stored only in the browser, encrypted, for ten minute
 """
 
 import secrets
+import time
 from collections.abc import Mapping
-from typing import NamedTuple
 
-from api.auth.oidc_client import LoginSecrets, OidcClient, OidcProviderError
+from api.auth.oidc_client import (
+    LoginNotRenewedError,
+    LoginSecrets,
+    OidcClient,
+    OidcProviderError,
+)
+from api.auth.services import LoginPurpose, ProviderLogin
 from api.desk.access.sealed_values import seal_value, unseal_value
 from api.outbound.bulkhead import Bulkhead
 from api.problems import Problem
@@ -16,21 +22,7 @@ from api.store.key_ring import KeyRing
 
 FLOW_SECONDS = 600
 RETURN_PATH = "/sign-in/provider/return"
-_PURPOSE = b"sign-in at a provider"
-
-
-class OidcFlow(NamedTuple):
-    """One login in progress, with the secret of the invitation it accepts, if any."""
-
-    state: str
-    nonce: str
-    verifier: str
-    invitation: str
-
-    @property
-    def login_secrets(self) -> LoginSecrets:
-        """The secrets that the provider's responses are checked against."""
-        return LoginSecrets(self.state, self.nonce, self.verifier)
+_PURPOSE = b"login at a provider"
 
 
 class OidcLogin:
@@ -41,28 +33,33 @@ class OidcLogin:
         self._client = OidcClient(settings, f"{settings.public_url}{RETURN_PATH}", bulkhead)
         self._ring = ring
 
-    def start_login(self, invitation: str = "") -> tuple[str, str]:
+    def start_login(self, purpose: LoginPurpose) -> tuple[str, str]:
         """Return the provider's URL and the encrypted flow. Raises Problem `unavailable`."""
         state, nonce, verifier = (secrets.token_urlsafe(size) for size in (32, 32, 48))
-        flow = OidcFlow(state, nonce, verifier, invitation)
+        renewed_since = int(time.time()) if purpose.ended_session else None
+        login_secrets = LoginSecrets(state, nonce, verifier, renewed_since)
         try:
-            url = self._client.build_authorization_url(flow.login_secrets)
+            url = self._client.build_authorization_url(login_secrets)
         except OidcProviderError:
             raise Problem("unavailable", headers={"Retry-After": "30"}) from None
-        return url, seal_value(self._ring, _PURPOSE, list(flow), FLOW_SECONDS)
+        return url, seal_value(self._ring, _PURPOSE, [login_secrets, purpose], FLOW_SECONDS)
 
-    def finish_login(self, cookie: str, response: Mapping[str, str]) -> tuple[str, str] | None:
-        """Return the subject and the invitation it accepts, or None for an invalid response."""
+    def finish_login(self, cookie: str, response: Mapping[str, str]) -> ProviderLogin:
+        """Verify the provider's response to the flow in the cookie."""
         value = unseal_value(self._ring, _PURPOSE, cookie)
-        flow = OidcFlow(*value) if value else None
-        if flow is None or not secrets.compare_digest(
-            response.get("state", "").encode(), flow.state.encode()
+        if not value:
+            return ProviderLogin()
+        login_secrets, purpose = LoginSecrets(*value[0]), LoginPurpose(*value[1])
+        if not secrets.compare_digest(
+            response.get("state", "").encode(), login_secrets.state.encode()
         ):
-            return None
+            return ProviderLogin()
         if response.get("iss", self._issuer) != self._issuer or not response.get("code"):
-            return None
+            return ProviderLogin(purpose)
         try:
-            subject = self._client.redeem_code(response["code"], flow.login_secrets)
+            subject = self._client.redeem_code(response["code"], login_secrets)
+        except LoginNotRenewedError:
+            return ProviderLogin(purpose, is_renewal_unconfirmed=True)
         except OidcProviderError:
-            return None
-        return subject, flow.invitation
+            return ProviderLogin(purpose)
+        return ProviderLogin(purpose, subject)

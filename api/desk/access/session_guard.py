@@ -215,7 +215,7 @@ def build_desk_route(scope: str | None = None) -> type[page_route.PageRoute]:
 
             async def answer(request: Request) -> Response:
                 try:
-                    desk = await run_in_threadpool(_find_session, request)
+                    desk = await run_in_threadpool(find_practitioner_page, request)
                 except CLIENT_ERRORS as error:
                     return await _refuse(request, None, convert_error(error))
                 if desk is None:
@@ -234,6 +234,17 @@ def build_desk_route(scope: str | None = None) -> type[page_route.PageRoute]:
             return handle_with_session
 
     return DeskRoute
+
+
+def find_practitioner_page(request: Request) -> PractitionerPage | None:
+    """Return the page of the practitioner who is signed in in this browser, if any."""
+    secret = cookies.read_cookie(request, cookies.SESSION)
+    if not secret:
+        return None
+    services = find_services(request)
+    lifetimes = read_session_lifetimes(services.settings)
+    signed_in = sessions.look_up_session(services.store, secret, lifetimes)
+    return PractitionerPage(request, signed_in, select_language(request)) if signed_in else None
 
 
 def select_language(request: Request) -> str:
@@ -322,16 +333,6 @@ def _return_form(desk: PractitionerPage, form: _EarlierSessionForm) -> Response:
         desk.request, desk.actor, form.owner, form.fields, is_after_session=True
     )
     return desk.redirect(kept_forms.build_kept_url(form.owner.page, form_id))
-
-
-def _find_session(request: Request) -> PractitionerPage | None:
-    secret = cookies.read_cookie(request, cookies.SESSION)
-    if not secret:
-        return None
-    services = find_services(request)
-    lifetimes = read_session_lifetimes(services.settings)
-    signed_in = sessions.look_up_session(services.store, secret, lifetimes)
-    return PractitionerPage(request, signed_in, select_language(request)) if signed_in else None
 
 
 async def _refuse(request: Request, desk: PractitionerPage | None, problem: Problem) -> Response:

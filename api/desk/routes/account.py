@@ -5,6 +5,14 @@ from fastapi import APIRouter, Request, Response
 from api.auth.services import find_services
 from api.desk.access.invitation_acceptance import find_password_faults, list_personal_texts
 from api.desk.access.login import verify_own_login
+from api.desk.access.session_ending import (
+    ACCOUNT_PATH,
+    ALREADY_ENDED_NOTICE,
+    ENDED_NOTICE,
+    NOT_RENEWED_NOTICE,
+    UNCONFIRMED_NOTICE,
+    end_chosen_sessions,
+)
 from api.desk.access.session_guard import (
     CheckedFields,
     PractitionerPage,
@@ -18,39 +26,41 @@ from api.security.scopes import SCOPES
 from api.store.accounts import login_credentials, sessions
 from api.web.page_route import read_field
 
-ACCOUNT_PATH = "/desk/account"
-OTHER_SESSIONS = "others"
 _PASSWORD_FIELDS = ("current_password", "code", "password", "password_repeat")
 _SESSION_FAULT = f"{PASSWORD_FIELD}-sessions"
 """The place of a fault in the form of the sessions, beside that of the password's form."""
+_NOTICES = {
+    "changed": "desk_password_changed",
+    ENDED_NOTICE: "desk_sessions_ended",
+    ALREADY_ENDED_NOTICE: "desk_sessions_already_ended",
+    UNCONFIRMED_NOTICE: "desk_sessions_unconfirmed",
+    NOT_RENEWED_NOTICE: "desk_sessions_not_renewed",
+}
 router = APIRouter(prefix=ACCOUNT_PATH, route_class=build_desk_route())
 
 
 @router.get("")
 def show_account(request: Request, desk: PractitionerPageDep) -> Response:
     """Show the practitioner, their scopes and their sessions."""
-    notice = next((name for name in ("changed", "ended") if name in request.query_params), "")
+    notice = next((phrase for name, phrase in _NOTICES.items() if name in request.query_params), "")
     return _render_account(desk, {}, notice)
 
 
 @router.post("/sessions")
 def end_sessions(desk: PractitionerPageDep, fields: CheckedFields) -> Response:
-    """End one other session or all of them, given the password."""
-    practitioner, selection = desk.signed_in.practitioner.id, read_field(fields, "session")
+    """End one other session or all of them, given the password.
+
+    Those who sign in at an identity provider log in there again instead.
+    """
     faults = find_identity_faults(desk, fields)
+    if has_own_password(desk) and not faults:
+        return end_chosen_sessions(desk, read_field(fields, "session"))
     with desk.context.transaction() as work:
-        if faults:
-            work.audit("refuse", "practitioner", practitioner, outcome="invalid_request")
-        elif selection == OTHER_SESSIONS:
-            own = desk.signed_in.session
-            count = sessions.end_practitioner_sessions(work, practitioner, except_session=own)
-            work.audit("sign_out", "practitioner", practitioner, count=max(count, 1))
-        else:
-            sessions.end_practitioner_session(work, practitioner, selection)
-            work.audit("sign_out", "practitioner", practitioner)
-    if faults:
-        return _render_account(desk, {_SESSION_FAULT: faults[PASSWORD_FIELD]})
-    return desk.redirect(f"{ACCOUNT_PATH}?ended")
+        practitioner = desk.signed_in.practitioner.id
+        work.audit("refuse", "practitioner", practitioner, outcome="invalid_request")
+    if not faults:
+        return desk.redirect(f"{ACCOUNT_PATH}?{UNCONFIRMED_NOTICE}")
+    return _render_account(desk, {_SESSION_FAULT: faults[PASSWORD_FIELD]})
 
 
 @router.post("/password")
@@ -97,6 +107,7 @@ def _render_account(desk: PractitionerPage, faults: dict[str, str], notice: str 
         idle_minutes=settings.session_idle_minutes,
         hours=settings.session_hours,
         has_password=has_own_password(desk),
+        provider=settings.oidc_name,
         faults=faults,
         notice=notice,
     )

@@ -1,14 +1,16 @@
 """Verifies ID tokens of OpenID Connect providers.
 
 InvalidTokenError    the token is refused; the reason is not disclosed
+StaleLoginError      the token does not say that its subject logged in again
 """
 
 import re
+import time
 from collections.abc import Iterable, Sequence
 from hmac import compare_digest
 from typing import Any, NamedTuple
 
-from api.security.claims import ExpectedToken
+from api.security.claims import CLOCK_SKEW_SECONDS, ExpectedToken
 from api.security.jwks import find_jwk
 from api.security.keys import EC_CURVES, RSA_ALGORITHMS
 from api.security.signatures import (
@@ -29,6 +31,10 @@ class VerifiedIdentity(NamedTuple):
     fhir_user: str
 
 
+class StaleLoginError(InvalidTokenError):
+    """The token has no `auth_time`, or one before the login was asked for."""
+
+
 def verify_id_token(  # noqa: PLR0913 - each thing that a login expects
     token: str,
     *,
@@ -37,10 +43,12 @@ def verify_id_token(  # noqa: PLR0913 - each thing that a login expects
     client: str,
     nonce: str,
     acr_values: Sequence[str] = (),
+    logged_in_since: int | None = None,
 ) -> VerifiedIdentity:
     """Verify an ID token for this login attempt and return whom it names.
 
-    With `acr_values` the token must name one of these authentication classes.
+    With `acr_values` the token must name one of these authentication classes, with
+    `logged_in_since` (Unix time) an `auth_time` that is not before it. Raises StaleLoginError.
     """
     expected = ExpectedToken(
         algorithms=(*EC_CURVES, *RSA_ALGORITHMS),
@@ -62,5 +70,14 @@ def verify_id_token(  # noqa: PLR0913 - each thing that a login expects
         raise InvalidTokenError
     if acr_values and claims.get("acr") not in acr_values:
         raise InvalidTokenError
+    if logged_in_since is not None:
+        _check_login_time(claims.get("auth_time"), logged_in_since)
     fhir_user = claims.get("fhirUser")
     return VerifiedIdentity(str(claims["sub"]), fhir_user if isinstance(fhir_user, str) else "")
+
+
+def _check_login_time(auth_time: object, logged_in_since: int) -> None:
+    if type(auth_time) is not int:
+        raise StaleLoginError("claims")
+    if not logged_in_since - CLOCK_SKEW_SECONDS <= auth_time <= time.time() + CLOCK_SKEW_SECONDS:
+        raise StaleLoginError("lifetime")

@@ -177,6 +177,33 @@ def test_results_are_scored_and_stored_once(receive, client):
     assert screening["assessment"]["status"] == "scored"
 
 
+class TestTheDayInAResult:
+    @pytest.fixture
+    def receive_dated(self, receive, client):
+        """Receives results by a rule whose mapping names the result with the day."""
+        mapping = MAPPING | {"answered_on": {"column": "29553-5", "format": "%Y%m%d"}}
+        rule = {"message": "ORU^R01", "action": "store_answers", "answers": mapping}
+        assert client.put(PATH, json={"rules": [rule]}).status_code == 200
+        return lambda *days: receive(
+            write("ORU^R01", "1", *write_results(*VALUES, *(("29553-5", "DT", d) for d in days)))
+        )
+
+    @pytest.mark.parametrize(
+        ("days", "answered_on"), [(("20261107",), "2026-11-07"), ((), None), (("",), None)]
+    )
+    def test_stands_before_that_of_the_observation(self, receive_dated, client, days, answered_on):
+        assert receive_dated(*days)[0] == "AA"
+        (row,) = client.get("/v1/screenings").json()["screenings"]
+        screening = client.get(f"/v1/screenings/{row['id']}").json()
+        assert screening["context"]["answered_on"] == answered_on
+
+    @pytest.mark.parametrize("days", [("7 November",), ("20261107", "20261108"), ("29990101",)])
+    def test_is_refused_if_it_is_no_day(self, receive_dated, client, days):
+        code, reply = receive_dated(*days)
+        assert (code, "OBX-5 of 29553-5" in reply) == ("AR", True)
+        assert client.get("/v1/screenings").json()["screenings"] == []
+
+
 UNCERTAIN = {  # what is received: what the sender is told, and the reason in the audit
     "two patients": (write("SIU^S12", "9", "SCH|1", PID, PID), "PID:", "no_patient"),
     "a number of nobody": (

@@ -428,6 +428,23 @@ class TestSessions:
         assert [is_signed_in(it) for it in browsers] == [True, True, False]
         assert "were signed out there" in client.get(answer.headers["location"]).text
 
+    @pytest.mark.parametrize("session", ["ended", "invented", "others"])
+    def test_that_are_ended_already_are_not_said_to_end_now(
+        self, kept_service, kept_clinic, browsers, session
+    ):
+        client = browsers[0]
+        other_session = list_other_sessions(client)[0]
+        page = client.get("/desk/account").text
+        end_sessions(client)
+        selection = other_session if session == "ended" else session
+        fields = {"session": selection, "current_password": PASSWORD}
+        token = read_csrf_token(page)
+        answer = client.post("/desk/account/sessions", data=fields | {"token": token})
+        assert answer.headers["location"] == "/desk/account?already-ended"
+        assert "no longer signed in there" in client.get(answer.headers["location"]).text
+        entries = [row for row in audited(kept_service, kept_clinic) if row.action == "sign_out"]
+        assert [entry.outcome for entry in entries] == ["ok", "not_found"]
+
     def test_end_all_at_once_but_this_one(self, kept_service, kept_clinic, browsers, grace):
         end_sessions(browsers[0])
         entry = read_last_entry(kept_service, kept_clinic)

@@ -1,5 +1,6 @@
 """Signing in at an identity provider, and the responses of a provider that are refused."""
 
+import re
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 from uuid import uuid4
@@ -8,12 +9,16 @@ import pytest
 import time_machine
 from cryptography.hazmat.primitives.asymmetric import rsa
 from pydantic import SecretStr
+from sqlalchemy import select
+from sqlmodel import col
 from support.browser.identity_provider import open_identity_provider
 from support.browser.practitioners import (
     PASSWORD,
     add_practitioner_login,
     open_browser,
+    open_signed_in_browser,
     read_csrf_token,
+    submit_form,
     submit_login,
 )
 from support.builders import Clinic, do
@@ -24,9 +29,11 @@ from api.auth.oidc_client import MAX_RESPONSE_BYTES
 from api.http.rate_limit import RateLimiter
 from api.main import create_app
 from api.store.accounts import invitations, login_credentials, organisations, practitioners
+from api.store.database.tables import SessionRow
 from api.store.errors import UnavailableError
 
 PUBLIC_URL = "http://testserver"
+LOGIN_AT = 1_795_608_000
 
 
 @pytest.fixture(scope="session")
@@ -233,6 +240,127 @@ class TestReturn:
         assert self.has_failed(
             client, return_url.removeprefix(PUBLIC_URL) + "&iss=https://evil.example"
         )
+
+
+ENDING_PATH = "/desk/account/sessions/others/provider"
+
+
+class TestEndingSessions:
+    @pytest.fixture
+    def browsers(self, service, provider, invited):
+        """Two browsers in which the practitioner is signed in; the clock stands still."""
+        with time_machine.travel(LOGIN_AT, tick=False):
+            first, second = accept_at_provider(service, provider, invited), open_browser(service)
+            sign_in_at_provider(second, provider)
+            yield first, second
+
+    def end_sessions(self, client, provider, path=ENDING_PATH, **claims):
+        """Log in anew at the provider, and return the address that the browser is sent to."""
+        provider.claims = {"auth_time": LOGIN_AT} | claims
+        return sign_in_at_provider(client, provider, path).headers["location"]
+
+    def test_asks_the_provider_for_a_new_login(self, browsers, provider):
+        first = browsers[0]
+        location = self.end_sessions(first, provider)
+        request = provider.authorization_request
+        assert (request["prompt"], request["max_age"]) == ("login", "0")
+        assert location == "/desk/account?ended"
+        assert "You were signed out there." in first.get(location).text
+        assert [is_signed_in(browser) for browser in browsers] == [True, False]
+
+    def test_is_offered_for_each_other_session(self, browsers, provider):
+        first, second = browsers
+        addresses = re.findall(
+            r'href="(/desk/account/sessions/[^"]+)"', first.get("/desk/account").text
+        )
+        assert (len(addresses), addresses[0]) == (2, ENDING_PATH)
+        assert self.end_sessions(first, provider, addresses[1]) == "/desk/account?ended"
+        assert not is_signed_in(second)
+        assert self.end_sessions(first, provider, addresses[1]) == "/desk/account?already-ended"
+
+    def test_is_audited_and_renews_the_cookie(self, service, kept_clinic, browsers, provider):
+        copied = open_browser(service)
+        copied.cookies.update(browsers[0].cookies)
+        self.end_sessions(browsers[0], provider)
+        entries = [(row.action, row.outcome) for row in audited(service, kept_clinic)]
+        assert entries[-2:] == [("sign_in", "renewed"), ("sign_out", "ok")]
+        assert [is_signed_in(browser) for browser in (browsers[0], copied)] == [True, False]
+
+    @pytest.mark.parametrize(
+        "auth_time", [None, 1, 10**11, True, str(LOGIN_AT), [LOGIN_AT]], ids=str
+    )
+    def test_without_a_new_login_ends_nothing(
+        self, service, kept_clinic, browsers, provider, auth_time
+    ):
+        location = self.end_sessions(browsers[0], provider, auth_time=auth_time)
+        assert location == "/desk/account?not-renewed"
+        assert "Clinic Account did not confirm" in browsers[0].get(location).text
+        assert [is_signed_in(browser) for browser in browsers] == [True, True]
+        entries = [(row.action, row.outcome) for row in audited(service, kept_clinic)]
+        assert ("refuse", "bad_sign_in") in entries
+
+    @pytest.mark.parametrize(
+        ("seconds", "notice"),
+        [(-31, "not-renewed"), (-30, "ended"), (30, "ended"), (31, "not-renewed")],
+    )
+    def test_allows_half_a_minute_between_the_clocks(self, browsers, provider, seconds, notice):
+        location = self.end_sessions(browsers[0], provider, auth_time=LOGIN_AT + seconds)
+        assert location == f"/desk/account?{notice}"
+
+    def test_by_the_login_of_another_account_ends_nothing(
+        self, service, kept_clinic, browsers, provider
+    ):
+        store = service.services.store
+        colleague = add_practitioner_login(store, kept_clinic)
+        _, secret = do(store, kept_clinic, invitations.add_invitation, colleague.id)
+        provider.subject = f"colleague|{uuid4()}"
+        accept_at_provider(service, provider, secret)
+        location = self.end_sessions(browsers[0], provider)
+        assert location == "/desk/account?unconfirmed"
+        assert "your own account of Clinic Account" in browsers[0].get(location).text
+        assert [is_signed_in(browser) for browser in browsers] == [True, True]
+
+    def test_that_the_practitioner_breaks_off_ends_nothing(self, browsers, provider):
+        start_response = browsers[0].get(ENDING_PATH)
+        return_url = provider.authorize(start_response.headers["location"])
+        answer = browsers[0].get(
+            return_url.removeprefix(PUBLIC_URL).replace("code=c1", "error=access_denied")
+        )
+        assert answer.headers["location"] == "/desk/account?unconfirmed"
+        assert [is_signed_in(browser) for browser in browsers] == [True, True]
+
+    def test_of_a_colleague_ends_nothing(self, service, kept_clinic, browsers, provider):
+        colleague = add_practitioner_login(service.services.store, kept_clinic)
+        other = open_signed_in_browser(service, colleague)
+        with service.services.store.read_all_organisations() as session:
+            query = select(col(SessionRow.id)).where(
+                col(SessionRow.practitioner_id) == colleague.id
+            )
+            session_id = session.execute(query).scalar_one()
+        path = f"/desk/account/sessions/{session_id}/provider"
+        assert self.end_sessions(browsers[0], provider, path) == "/desk/account?already-ended"
+        assert is_signed_in(other)
+
+    def test_after_the_own_session_has_ended_ends_nothing(self, browsers, provider):
+        first, second = browsers
+        start_response = first.get(ENDING_PATH)
+        return_url = provider.authorize(start_response.headers["location"])
+        submit_form(first, "/desk/account", "/sign-out")
+        provider.claims = {"auth_time": LOGIN_AT}
+        answer = first.get(return_url.removeprefix(PUBLIC_URL))
+        assert answer.headers["location"] == "/sign-in?ended"
+        assert is_signed_in(second)
+
+    def test_by_the_form_of_those_with_a_password_ends_nothing(self, browsers):
+        form = {"session": "others", "current_password": PASSWORD}
+        answer = submit_form(browsers[0], "/desk/account", "/desk/account/sessions", **form)
+        assert answer.headers["location"] == "/desk/account?unconfirmed"
+        assert [is_signed_in(browser) for browser in browsers] == [True, True]
+
+    def test_starts_on_these_pages_alone(self, service, browsers):
+        answer = browsers[0].get(ENDING_PATH, headers={"Sec-Fetch-Site": "cross-site"})
+        assert answer.headers["location"] == "/desk/account"
+        assert open_browser(service).get(ENDING_PATH).headers["location"] == "/sign-in"
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,7 @@ def list_keys(forger):
 
 def verify(forger, token, **changes):
     expected = {"issuer": "https://login.example", "client": "desk", "nonce": "n-1"} | changes
-    return verify_id_token(token, keys=list_keys(forger), **expected)
+    return verify_id_token(token, keys=list_keys(forger), **expected).subject
 
 
 def is_accepted(forger, token, **changes):

@@ -29,7 +29,8 @@ from schemas.notification import EmailAddress
 OWN_PATHS = frozenset(
     {
         *("cds-services", "closed", "desk", "docs", "fhir", "health", "intake", "invitation"),
-        *("kiosk", "metrics", "openapi.json", "problems", "sign-in", "static", "v1", ".well-known"),
+        *("kiosk", "launch", "metrics", "openapi.json", "problems", "sign-in", "sign-out"),
+        *("static", "v1", ".well-known"),
     }
 )
 """The first steps of the service's own paths."""

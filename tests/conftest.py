@@ -3,7 +3,6 @@
 import gc
 import os
 import re
-import shutil
 from collections.abc import Generator, Iterator
 from functools import cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from anyio.from_thread import start_blocking_portal
 from hypothesis import HealthCheck, Phase, settings
 from starlette.testclient import TestClient
 from support import builders
+from support.browser.chromium import CHROMIUM, PROGRAMS
 from support.builders import Clinic, build_fixture_settings, copy_empty_store
 from support.callers import bearing, calling, replace_service
 from support.sample import IS_SAMPLE
@@ -110,9 +110,10 @@ def name_without_alternatives(item: pytest.Item) -> str:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say in one line what was not looked at, and how to look."""
-    if not any(map(shutil.which, ("chromium", "chromium-browser"))):
+    if CHROMIUM is None:
         terminalreporter.write_line(
-            "No Chromium: the tests in tests/browser were skipped. Get it: apt-get install chromium"
+            "No Chromium: the tests in tests/browser were skipped. Get it: "
+            f"apt-get install {PROGRAMS[0]}"
         )
 
 

@@ -31,6 +31,7 @@ def build_tls_context(certificate: Path, client_authority: Path | None) -> ssl.S
     Raises OSError or ValueError for files that can't be read as PEM.
     """
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the system's OpenSSL allows
     context.load_cert_chain(certificate)
     if client_authority is not None:
         context.load_verify_locations(client_authority)

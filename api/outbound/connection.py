@@ -180,6 +180,7 @@ def start_tls(connection: DeadlineSocket, host_port: HostPort, tls: TlsCredentia
     """Encrypt an open connection and verify the server's certificate. Raises OutboundError."""
     try:
         context = ssl.create_default_context(cadata=tls.ca_certificates)
+        context.minimum_version = ssl.TLSVersion.TLSv1_2  # whatever the system's OpenSSL allows
         if tls.client_certificate_and_key is not None:
             _load_client_certificate(context, tls.client_certificate_and_key)
         secured = context.wrap_socket(

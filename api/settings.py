@@ -102,6 +102,13 @@ class Settings(BaseSettings):
     name it. If it is not set, `serve --port N` uses its own address; `worker`, `link` and `admin`
     need it to be set.
     """
+    canonical_base: Annotated[
+        str | None, Field(pattern=r"^https?://[^/?#\s]+(/[A-Za-z0-9._~-]+)*/*$", max_length=200)
+    ] = None
+    """What the canonical URLs and code systems of FHIR begin with, in place of the project's own
+    base. It is fixed when the database is first used; to keep the URLs of version 1.1, set it to
+    their address before the upgrade.
+    """
     report_loinc_code: Annotated[str, Field(pattern=r"^\d{1,7}-\d$")] = "75492-9"
     """The LOINC type under which FHIR files reports."""
     report_loinc_display: Annotated[str, Field(min_length=1, max_length=200)] = (
@@ -277,6 +284,12 @@ class Settings(BaseSettings):
         if urlsplit(url).path.partition("/")[2].partition("/")[0] in OWN_PATHS:
             raise ValueError("its path must not begin like a path of the service itself")
         return url
+
+    @field_validator("canonical_base")
+    @classmethod
+    def drop_last_slash(cls, base: str | None) -> str | None:
+        """Drop slashes at the end."""
+        return base and base.rstrip("/")
 
     @field_validator("traces_url")
     @classmethod

@@ -37,7 +37,7 @@ class ChartContext(NamedTuple):
     patient_id: str
     newest_rulebook: LoadedRulebook
     due_after_days: int
-    public_url: str
+    urls: CanonicalUrls
     now: datetime
 
 
@@ -58,7 +58,7 @@ def _build_screening_cards(
 ) -> Iterator[Card]:
     link = {
         "label": "All reasons and the report",
-        "url": f"{chart.public_url}/desk/screenings/{latest.id}",
+        "url": f"{chart.urls.service_url}/desk/screenings/{latest.id}",
         "type": "absolute",
     }
     if latest.assessment.safety.flags:
@@ -134,9 +134,8 @@ def _find_band_label(assessment: Assessment, scored_by: LoadedRulebook) -> str |
 
 def _build_due_card(chart: ChartContext, latest: Screening | None) -> Card:
     header = chart.newest_rulebook.rulebook.rulebook
-    base = CanonicalUrls(chart.public_url)
     questionnaire_id = derive_form_id(header.instrument, for_patient=True)
-    canonical = f"{base.questionnaire_url(questionnaire_id)}|{header.version}"
+    canonical = f"{chart.urls.questionnaire_url(questionnaire_id)}|{header.version}"
     detail = (
         f"The latest screening is from {_format_date(latest)}, "
         f"more than {chart.due_after_days} days ago."
@@ -156,7 +155,7 @@ def _build_due_card(chart: ChartContext, latest: Screening | None) -> Card:
         "suggestions": [
             {
                 "label": "Ask the patient to fill in the questionnaire",
-                "uuid": str(uuid5(NAMESPACE_URL, f"{chart.public_url} order {key}")),
+                "uuid": str(uuid5(NAMESPACE_URL, f"{chart.urls.service_url} order {key}")),
                 "isRecommended": True,
                 "actions": [
                     {
@@ -175,13 +174,13 @@ def _build_card(chart: ChartContext, key: str, summary: str, indicator: str, det
     """Build a card. The same key gives the same UUID, so that feedback refers to one card."""
     instrument = chart.newest_rulebook.rulebook.rulebook.instrument
     return {
-        "uuid": str(uuid5(NAMESPACE_URL, f"{chart.public_url} {instrument} {key}")),
+        "uuid": str(uuid5(NAMESPACE_URL, f"{chart.urls.service_url} {instrument} {key}")),
         "summary": summary
         if len(summary) <= MAX_SUMMARY_CHARACTERS
         else f"{summary[: MAX_SUMMARY_CHARACTERS - 1]}…",
         "indicator": indicator,
         "detail": detail,
-        "source": {"label": "nociscreen", "url": f"{chart.public_url}/"},
+        "source": {"label": "nociscreen", "url": f"{chart.urls.service_url}/"},
     }
 
 

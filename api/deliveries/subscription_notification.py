@@ -33,11 +33,6 @@ class SubscriptionState(NamedTuple):
     status: Literal["requested", "active", "off", "error"] = "active"
 
 
-def build_topic_url(urls: CanonicalUrls, topic: str) -> str:
-    """Return the canonical of a topic."""
-    return f"{urls.fhir_url}/SubscriptionTopic/{topic}"
-
-
 def build_notification(
     urls: CanonicalUrls,
     state: SubscriptionState,
@@ -69,7 +64,7 @@ def _build_status(
     urls: CanonicalUrls, state: SubscriptionState, kind: str, event: NotifiedEvent | None
 ) -> Resource:
     subscription = {"reference": f"{urls.fhir_url}/Subscription/{state.id}"}
-    topic = build_topic_url(urls, state.terms.topic)
+    topic = urls.topic_url(state.terms.topic)
     parameters: list[dict[str, Any]] = [
         {"name": "subscription", "valueReference": subscription},
         {"name": "topic", "valueCanonical": topic},

@@ -6,11 +6,13 @@ yields the same resources.
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import NAMESPACE_URL, uuid5
 
 from reports.view.editions import is_confidential
+from schemas.canonical import CANONICAL_BASE
 from schemas.patients.patient import KnownPatient
 from schemas.patients.screening import Screening
 from scoring.compiled_rulebook import LoadedRulebook
@@ -34,15 +36,27 @@ NONE_OF_THESE_TEXT = "None of these"
 """The display of that code."""
 RANGE_EXTENSION = "nociscreen-attainable-range"
 RED_FLAG_EXTENSION = "nociscreen-red-flag-tier"
+DEFINITION_TYPES = frozenset(
+    {
+        *("Questionnaire", "CodeSystem", "ValueSet", "ConceptMap", "StructureDefinition"),
+        *("SubscriptionTopic", "OperationDefinition"),
+    }
+)
+"""The types of what has a canonical URL; an address of another type is that of a record."""
 OWN_EXTENSIONS = (RANGE_EXTENSION, RED_FLAG_EXTENSION)
 """The extensions that the service computes, and therefore ignores in what it receives."""
 _URI = re.compile(r"\S+:\S+")
 
 
 class CanonicalUrls(NamedTuple):
-    """The canonical URLs under a service URL, which has no trailing slash."""
+    """The address of the service, for links, and the base of its canonical URLs, which is fixed.
+
+    None ends with a slash. `old_addresses` are those that the service had before.
+    """
 
     service_url: str
+    canonical_base: str = CANONICAL_BASE
+    old_addresses: tuple[str, ...] = ()
 
     @property
     def fhir_url(self) -> str:
@@ -52,28 +66,52 @@ class CanonicalUrls(NamedTuple):
     @property
     def range_extension(self) -> str:
         """The URL of the extension with what a response in progress can still score."""
-        return f"{self.fhir_url}/StructureDefinition/{RANGE_EXTENSION}"
+        return self.canonical_url(f"StructureDefinition/{RANGE_EXTENSION}")
 
     @property
     def red_flag_extension(self) -> str:
         """The URL of the extension with the tier of a response in progress."""
-        return f"{self.fhir_url}/StructureDefinition/{RED_FLAG_EXTENSION}"
+        return self.canonical_url(f"StructureDefinition/{RED_FLAG_EXTENSION}")
+
+    def canonical_url(self, path: str) -> str:
+        """Return the canonical URL of a definition: `path` is its type and id."""
+        return f"{self.canonical_base}/fhir/{path}"
 
     def questionnaire_url(self, name: str) -> str:
         """Return the canonical URL of a questionnaire, without its version."""
-        return f"{self.fhir_url}/Questionnaire/{name}"
+        return self.canonical_url(f"Questionnaire/{name}")
 
     def option_system(self, instrument: str, question: str) -> str:
         """Return the code system of the options of one question."""
-        return f"{self.fhir_url}/CodeSystem/{instrument}/{question}"
+        return self.canonical_url(f"CodeSystem/{instrument}/{question}")
 
     def result_system(self, instrument: str) -> str:
         """Return the code system of computed results: totals, criteria and red flags."""
-        return f"{self.fhir_url}/CodeSystem/{instrument}"
+        return self.canonical_url(f"CodeSystem/{instrument}")
 
     def band_system(self, instrument: str) -> str:
         """Return the code system of the bands of an instrument."""
-        return f"{self.fhir_url}/CodeSystem/{instrument}/band"
+        return self.canonical_url(f"CodeSystem/{instrument}/band")
+
+    def topic_url(self, topic: str) -> str:
+        """Return the canonical URL of a topic of subscriptions."""
+        return self.canonical_url(f"SubscriptionTopic/{topic}")
+
+    def resolve_alias(self, url: str) -> str:
+        """Return the canonical URL of what one under an address of the service names.
+
+        Any other URL is returned unchanged.
+        """
+        for base in (self.service_url, *self.old_addresses):
+            path = url.removeprefix(f"{base}/fhir/")
+            if path != url and path.partition("/")[0] in DEFINITION_TYPES:
+                return self.canonical_url(path)
+        return url
+
+
+def build_canonical_urls(service_url: str, bases: Sequence[str]) -> CanonicalUrls:
+    """Return the URLs of a service: the first of the bases is fixed, the others are aliases."""
+    return CanonicalUrls(service_url, bases[0], tuple(bases[1:]))
 
 
 class ResourceVersion(NamedTuple):
@@ -211,7 +249,7 @@ def build_software_reference(version: ResourceVersion) -> Resource:
 
 def build_software_identifier(urls: CanonicalUrls, version: str) -> Resource:
     """Return the Identifier of the service in a version."""
-    return {"system": urls.service_url, "value": f"nociscreen {version}"}
+    return {"system": urls.canonical_base, "value": f"nociscreen {version}"}
 
 
 def format_instant(at: datetime) -> str:

@@ -3,18 +3,20 @@
 import re
 from typing import Annotated, Any, Literal
 
-from fastapi import Body, Depends, Header, Path, Query
+from fastapi import Body, Depends, Header, Path, Query, Request
 from pydantic import AfterValidator
 
+from api.auth.services import find_services
 from api.dependencies import CatalogueDep, SettingsDep
 from api.fhir.definitions.device import build_device_id
 from api.fhir.definitions.terminology import CodeList, list_code_lists
-from api.fhir.elements import FHIR_JSON, ID_PATTERN, JSON_PATCH, CanonicalUrls
+from api.fhir.elements import FHIR_JSON, ID_PATTERN, JSON_PATCH, CanonicalUrls, build_canonical_urls
 from api.fhir.questionnaire_catalogue import QuestionnaireForm, list_questionnaire_forms
 from api.fhir.resources.document_reference import ReportType
 from api.fhir.writing.prepared_write import Publication
 from api.problems import Problem
 from api.store.screenings.screenings import SOFTWARE_VERSION
+from schemas.canonical import CANONICAL_BASE
 from schemas.text import READABLE
 
 
@@ -157,7 +159,7 @@ def url_query(path: str) -> Any:
         alias="url",
         max_length=400,
         description="The canonical URL, with or without the version.",
-        examples=[f"http://127.0.0.1:8000/fhir/{path}"],
+        examples=[f"{CANONICAL_BASE}/fhir/{path}"],
     )
 
 
@@ -189,8 +191,9 @@ FormStatusFilter = Annotated[
 ]
 
 
-async def _canonical_urls(settings: SettingsDep) -> CanonicalUrls:
-    return CanonicalUrls(settings.public_url)
+async def _canonical_urls(request: Request) -> CanonicalUrls:
+    services = find_services(request)
+    return build_canonical_urls(services.settings.public_url, services.store.canonical_bases)
 
 
 async def _report_type(settings: SettingsDep) -> ReportType:

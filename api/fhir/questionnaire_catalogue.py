@@ -33,10 +33,15 @@ class QuestionnaireForm(NamedTuple):
         """The canonical URL with the version."""
         return f"{self.url}|{self.entry.version}"
 
-    @property
-    def spellings(self) -> tuple[str, ...]:
-        """The URLs without a version that name this form: the canonical one, and relative ones."""
-        return self.url, f"/fhir/Questionnaire/{self.id}", f"Questionnaire/{self.id}"
+    def is_named_by(self, url: str) -> bool:
+        """Return whether a URL without a version names this form.
+
+        It may be the canonical one, under an address of the service, or relative, and may end with
+        a slash.
+        """
+        path = f"Questionnaire/{self.id}"
+        url = self.urls.resolve_alias(url.removesuffix("/"))
+        return url in (self.url, f"/fhir/{path}", path)
 
     @property
     def totals(self) -> tuple[str, ...]:
@@ -87,11 +92,10 @@ def list_questionnaire_forms(catalogue: Catalogue, urls: CanonicalUrls) -> list[
 def find_named_form(forms: list[QuestionnaireForm], canonical: str) -> QuestionnaireForm | None:
     """Return the form that a canonical URL names, or None.
 
-    A URL without a version names the newest active one. It may be relative to this server, and end
-    with a slash.
+    A URL without a version names the newest active one.
     """
     url, _, version = canonical.partition("|")
-    versions = [form for form in forms if url.removesuffix("/") in form.spellings]
+    versions = [form for form in forms if form.is_named_by(url)]
     if not version:
         return find_newest_form([form for form in versions if form.entry.status == "active"])
     return next((form for form in versions if form.entry.version == version), None)

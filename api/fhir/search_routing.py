@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 
 from api.auth.route_guard import GuardedRoute, Handler, check_query, list_query_names
 from api.auth.services import find_services
+from api.fhir.elements import build_canonical_urls
 from api.fhir.http import outcome_responses, resource_response
 from api.fhir.search_query import REPEATABLE
 from api.http.bodies.request_body import FORM_MEDIA_TYPE, JSON, merge_form_into_query
@@ -31,7 +32,7 @@ class _SearchRoute(GuardedRoute):
 
     async def prepare_request(self, request: Request) -> Request:
         """Return the request with the parameters that are used."""
-        return _drop_unknown(request, self.query_names)
+        return _drop_unknown(_resolve_aliases(request), self.query_names)
 
 
 class _FormSearchRoute(_SearchRoute):
@@ -47,7 +48,7 @@ class _PublicSearchRoute(PublicRoute):
 
     async def prepare_request(self, request: Request) -> Request:
         """Return the request with its parameters in the query string."""
-        return request
+        return _resolve_aliases(request)
 
     def get_route_handler(self) -> Handler:
         handler = super().get_route_handler()
@@ -65,7 +66,19 @@ class _PublicFormSearchRoute(_PublicSearchRoute):
     """A public search that takes parameters from a form, the query string, or both."""
 
     async def prepare_request(self, request: Request) -> Request:
-        return await merge_form_into_query(request, find_services(request).settings)
+        merged = await merge_form_into_query(request, find_services(request).settings)
+        return await super().prepare_request(merged)
+
+
+def _resolve_aliases(request: Request) -> Request:
+    """Return the request with the canonical URLs of what its parameters name by an alias."""
+    services = find_services(request)
+    urls = build_canonical_urls(services.settings.public_url, services.store.canonical_bases)
+    pairs = request.query_params.multi_items()
+    resolved = [
+        (name, ",".join(map(urls.resolve_alias, value.split(",")))) for name, value in pairs
+    ]
+    return request if resolved == pairs else _replace_query(request, resolved)
 
 
 def _drop_unknown(request: Request, known_names: Collection[str]) -> Request:
@@ -78,8 +91,12 @@ def _drop_unknown(request: Request, known_names: Collection[str]) -> Request:
 def keep_parameters(request: Request, known_names: Collection[str]) -> Request:
     """Return the request with these query parameters alone."""
     pairs = request.query_params.multi_items()
-    query = urlencode([pair for pair in pairs if pair[0] in known_names]).encode()
-    return Request(dict(request.scope) | {"query_string": query}, request.receive)
+    return _replace_query(request, [pair for pair in pairs if pair[0] in known_names])
+
+
+def _replace_query(request: Request, pairs: list[tuple[str, str]]) -> Request:
+    scope = dict(request.scope) | {"query_string": urlencode(pairs).encode()}
+    return Request(scope, request.receive)
 
 
 def add_search_routes(

@@ -14,7 +14,7 @@ from polars.exceptions import PanicException
 from api.auth.services import PdfRenderer
 from api.deliveries.compose_request import ComposeContext
 from api.documents import issuance
-from api.fhir.elements import CanonicalUrls
+from api.fhir.elements import build_canonical_urls
 from api.jobs.deliver_chunk import load_destination, prepare_deliveries
 from api.jobs.export_chunk import export_resources
 from api.jobs.print_chunk import print_reports
@@ -51,7 +51,7 @@ class WorkerContext:
         tries = self.settings.batch_attempts
         if task.batch.kind == SCORE:
             return score_rows(self.rulebooks, task, tries)
-        urls = CanonicalUrls(self.settings.public_url)
+        urls = build_canonical_urls(self.settings.public_url, self.store.canonical_bases)
         if task.batch.kind == EXPORT:
             return export_resources(self.store, self.rulebooks, urls, task, tries)
         options = task.batch.options

@@ -20,6 +20,7 @@ from api.store.keys.signing_keys import SigningKeys
 from api.store.locks import KeyedLocks
 from api.store.transaction import Actor, Transaction
 from api.store.withdrawal_ledger import WithdrawalLedger
+from schemas.canonical import CANONICAL_BASE
 from schemas.organisations.audit import AuditedAction
 
 
@@ -36,6 +37,9 @@ class Store:
         self.ledger = ledger
         self.ledger_fault: str | None = None
         """What the operator must settle before the service may serve; see `withdrawals`."""
+        self.canonical_bases: tuple[str, ...] = (CANONICAL_BASE,)
+        """What canonical URLs begin with: the fixed base, then the addresses that the service has
+        had; see `canonical_bases`."""
         self.organisation_keys = OrganisationKeys(ring)
         self.signing_keys = SigningKeys(ring, self.read_all_organisations)
         self.key_locks = KeyedLocks()

@@ -34,6 +34,7 @@ from api.store.screenings import issued_reports, screenings
 from api.store.screenings.scored_intake import ScoredIntake
 from api.store.store import Store
 from api.store.transaction import Actor, Transaction
+from schemas.canonical import CANONICAL_BASE
 from schemas.notification import Recipient
 from schemas.organisations.form_settings import FormSettings
 from schemas.patients.links import Draft
@@ -44,6 +45,8 @@ from scoring.catalogue import load_catalogue
 from scoring.engine import assess
 
 FHIR = "http://127.0.0.1:8000/fhir"
+CANONICAL = f"{CANONICAL_BASE}/fhir"
+"""What canonical URLs begin with."""
 LEASE = dispatch.Lease("a process", 60)
 EXAMPLES = Path(__file__).parents[2] / "api" / "contract" / "examples"
 

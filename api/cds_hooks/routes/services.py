@@ -18,6 +18,7 @@ from api.cds_hooks.requests import (
 )
 from api.cds_hooks.service_catalogue import list_active_rulebooks, list_services
 from api.dependencies import CatalogueDep, RequestContextDep, SettingsDep
+from api.fhir.elements import build_canonical_urls
 from api.http.bodies.request_body import JSON
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.problems import Problem
@@ -152,7 +153,8 @@ def call_service(  # noqa: PLR0913 - FastAPI passes what a route needs as parame
         return screening, days, work.now
 
     screening, days, now = acts.run_with_others(look_up)
-    chart = ChartContext(hook.context.patientId, newest, days, settings.public_url, now)
+    urls = build_canonical_urls(settings.public_url, find_services(request).store.canonical_bases)
+    chart = ChartContext(hook.context.patientId, newest, days, urls, now)
     scored_by = rulebooks.find_version(screening.assessment.rulebook) if screening else None
     return CdsCardList(cards=build_cards(chart, screening, scored_by))
 

@@ -98,15 +98,14 @@ def deliver() -> None:
     from api.deliveries.sender import DeliverySender
     from api.deliveries.sender_threads import send_due_deliveries
     from api.documents.render_pool import InProcessRenderer
-    from api.fhir.elements import CanonicalUrls
+    from api.fhir.elements import build_canonical_urls
     from api.observability.structured_logging import configure_logging
     from scoring.catalogue import load_catalogue
 
     configure_logging()
     settings = load_settings()
     with open_configured_store(settings) as store:
-        compose_context = ComposeContext(
-            load_catalogue(), InProcessRenderer(), CanonicalUrls(settings.public_url)
-        )
+        urls = build_canonical_urls(settings.public_url, store.canonical_bases)
+        compose_context = ComposeContext(load_catalogue(), InProcessRenderer(), urls)
         sender = DeliverySender(store, settings, compose_context)
         print_json({"tries": send_due_deliveries(sender, settings.delivery_workers)})

@@ -82,7 +82,7 @@ def _serve(settings: "Settings", host: str, sockets: "Listeners", number: int) -
     from api.deliveries.compose_request import ComposeContext
     from api.deliveries.sender import DeliverySender
     from api.deliveries.sender_threads import running_sender
-    from api.fhir.elements import CanonicalUrls
+    from api.fhir.elements import build_canonical_urls
     from api.http.server import HttpServer, build_base_url, build_server_config
     from api.jobs.chunk_runner import WorkerContext
     from api.jobs.housekeeping_thread import running_housekeeping
@@ -116,7 +116,7 @@ def _serve(settings: "Settings", host: str, sockets: "Listeners", number: int) -
         worker_context = WorkerContext(store, settings, catalogue, renderer)
         gc.freeze()
         gc.enable()
-        urls = CanonicalUrls(settings.public_url)
+        urls = build_canonical_urls(settings.public_url, store.canonical_bases)
         sender = DeliverySender(store, settings, ComposeContext(catalogue, renderer, urls))
         port = sockets[0].getsockname()[1]
         config = build_server_config(app, settings, store.metrics, host, port)

@@ -18,7 +18,7 @@ from api.dependencies import (
     RequestContextDep,
     ScreeningId,
 )
-from api.fhir.elements import CanonicalUrls
+from api.fhir.elements import build_canonical_urls
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS, error_responses
 from api.http.paging import (
     NextPage,
@@ -94,7 +94,8 @@ class DeliveryPage(FrozenModel):
 
 async def _compose_context(request: Request, renderer: MeteredRendererDep) -> ComposeContext:
     services = find_services(request)
-    return ComposeContext(services.catalogue, renderer, CanonicalUrls(services.settings.public_url))
+    urls = build_canonical_urls(services.settings.public_url, services.store.canonical_bases)
+    return ComposeContext(services.catalogue, renderer, urls)
 
 
 ComposeContextDep = Annotated[ComposeContext, Depends(_compose_context)]

@@ -15,7 +15,6 @@ from api.deliveries.preview import check_destination
 from api.deliveries.subscription_notification import (
     SubscriptionState,
     build_notification,
-    build_topic_url,
 )
 from api.deliveries.transports.rest_hook import send_over_rest_hook
 from api.dependencies import RequestContextDep, build_id_parameter
@@ -173,7 +172,7 @@ def _build_resource(
         "meta": {"profile": [_PROFILE]},
         "status": _find_status(destination),
         "reason": terms.reason or terms.topic,
-        "criteria": build_topic_url(urls, terms.topic),
+        "criteria": urls.topic_url(terms.topic),
         "channel": {
             "type": "rest-hook",
             "endpoint": destination.address,

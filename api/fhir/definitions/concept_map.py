@@ -34,7 +34,7 @@ def build_concept_map(catalogue: Catalogue, entry: CatalogueEntry, urls: Canonic
     return {
         "resourceType": "ConceptMap",
         "id": name.replace("_", "-"),
-        "url": f"{urls.fhir_url}/ConceptMap/{name}",
+        "url": urls.canonical_url(f"ConceptMap/{name}"),
         "version": entry.version,
         "name": name.title().replace("-", "").replace("_", ""),
         "title": f"{entry.instrument}: LOINC codes of questions",

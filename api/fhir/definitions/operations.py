@@ -144,7 +144,7 @@ OPERATIONS = (
 
 def build_operation_url(urls: CanonicalUrls, operation: Operation) -> str:
     """Return the canonical URL of an OperationDefinition."""
-    return f"{urls.fhir_url}/OperationDefinition/{operation.id}"
+    return urls.canonical_url(f"OperationDefinition/{operation.id}")
 
 
 def build_operation_definition(operation: Operation, urls: CanonicalUrls, version: str) -> Resource:

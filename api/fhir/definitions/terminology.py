@@ -38,7 +38,7 @@ class CodeList(NamedTuple):
 
     def url(self, resource_type: TerminologyType) -> str:
         """Return the canonical URL."""
-        return f"{self.urls.fhir_url}/{resource_type}/{self.path}"
+        return self.urls.canonical_url(f"{resource_type}/{self.path}")
 
     def canonical(self, resource_type: TerminologyType) -> str:
         """Return the canonical URL with the version."""

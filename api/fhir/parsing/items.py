@@ -186,12 +186,13 @@ class _ItemParser:
             labels[NONE_OF_THESE] = "None of these"
         members = coding if isinstance(coding, dict) else {}
         system = self._form.urls.option_system(self._form.entry.instrument, question.id)
+        named_system = members.get("system", system)
         codes = [members.get("code")]
         if "code" not in members and "display" in members:
             display = _fold(members["display"])
             codes = [code for code, label in labels.items() if _fold(label) == display]
         if (
-            members.get("system", system) == system
+            (named_system is None or self._form.urls.resolve_alias(str(named_system)) == system)
             and len(codes) == 1
             and isinstance(codes[0], str)
             and codes[0] in labels

@@ -25,9 +25,9 @@ def parse_subscription(resource: Resource, urls: CanonicalUrls) -> tuple[str, Su
     channel = resource.get("channel")
     channel = channel if isinstance(channel, dict) else {}
     faults = {**_find_faults(resource), **_find_channel_faults(channel)}
-    topics = {f"{urls.fhir_url}/SubscriptionTopic/{topic}": topic for topic in TOPICS}
+    topics = {urls.topic_url(topic): topic for topic in TOPICS}
     criteria = resource.get("criteria")
-    topic = topics.get(criteria) if isinstance(criteria, str) else None
+    topic = topics.get(urls.resolve_alias(criteria)) if isinstance(criteria, str) else None
     if topic is None:
         faults["Subscription.criteria"] = f"must be one of {', '.join(topics)}"
     content = _read_content(channel)

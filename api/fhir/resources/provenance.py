@@ -20,8 +20,9 @@ def build_provenance(version: ResourceVersion) -> Resource:
     screening = version.screening
     assessment = screening.assessment
     header = version.loaded.rulebook.rulebook
-    rulebook_url = f"{version.urls.service_url}/v1/rulebooks/{header.instrument}/{header.version}"
-    author = {"identifier": {"system": version.urls.service_url, "value": screening.origin.actor}}
+    base = version.urls.canonical_base
+    rulebook_url = f"{base}/rulebooks/{header.instrument}/{header.version}"
+    author = {"identifier": {"system": base, "value": screening.origin.actor}}
     return begin_resource("Provenance", version) | {
         "target": [build_reference(resource_type, version) for resource_type in RESULT_TYPES],
         "occurredDateTime": version.stored_at,

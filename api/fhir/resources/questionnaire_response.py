@@ -35,13 +35,18 @@ def build_questionnaire_response(version: ResourceVersion, form: QuestionnaireFo
     }
     now: Resource = {
         "meta": merge_meta(received.get("meta", {}), resource["meta"]),
-        "questionnaire": form.canonical,
+        "questionnaire": name_form(form, received.get("questionnaire", "")),
         "status": _status(version, received.get("status")),
     }
     if version.screening.moves:  # what was sent names the patient by a retired number
         now |= replace_patient(received, build_patient_reference(version))
     resource |= own | received | now
     return {name: element for name, element in resource.items() if element != []}
+
+
+def name_form(form: QuestionnaireForm, sent_url: str) -> str:
+    """Return the canonical URL that was received, if it says the version, or that of the form."""
+    return sent_url if form.urls.resolve_alias(sent_url) == form.canonical else form.canonical
 
 
 def replace_patient(received: Resource, patient: Resource) -> Resource:

@@ -74,7 +74,7 @@ def search_responses(  # noqa: PLR0913 - FastAPI passes what a route needs as pa
         statuses = _list_statuses(search)
         drafts: list[list[Any]] = []
         if IN_PROGRESS in statuses and search.cursor is None:
-            drafts = [[draft] for draft in _find_drafts(work, search, forms)]
+            drafts = [[draft] for draft in _find_drafts(work, search, forms, urls)]
         if statuses == {IN_PROGRESS}:
             return SearchResults(drafts, None)
         results = _find_completed(work, search, forms, rulebooks, urls)
@@ -91,7 +91,7 @@ def list_searched_forms(
     if questionnaire is None:
         return None
     url, bar, version = questionnaire.partition("|")
-    versions = [form for form in forms if url.removesuffix("/") in form.spellings]
+    versions = [form for form in forms if form.is_named_by(url)]
     return [form for form in versions if not bar or form.entry.version == version]
 
 
@@ -137,14 +137,17 @@ def _list_statuses(search: ScreeningSearch) -> set[str]:
 
 
 def _find_drafts(
-    work: Transaction, search: ScreeningSearch, forms: list[QuestionnaireForm] | None
+    work: Transaction,
+    search: ScreeningSearch,
+    forms: list[QuestionnaireForm] | None,
+    urls: CanonicalUrls,
 ) -> list[ResponseDraft]:
     canonicals = None if forms is None else {form.canonical for form in forms}
     return [
         draft
         for draft in response_drafts.list_own_drafts(work, MAX_DRAFTS)
         if (search.ids is None or draft.id in search.ids)
-        and (canonicals is None or draft.canonical in canonicals)
+        and (canonicals is None or urls.resolve_alias(draft.canonical) in canonicals)
         and _is_of_patient(draft.patient, search.filters)
     ]
 

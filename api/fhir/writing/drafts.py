@@ -10,6 +10,7 @@ from api.fhir.parsing.received import is_same_content
 from api.fhir.parsing.response_to_intake import IN_PROGRESS, RESPONSE_TYPE, ParsedResponse
 from api.fhir.resources.draft_response import build_draft_response, build_draft_version
 from api.fhir.resources.operation_outcome import OutcomeIssue
+from api.fhir.resources.questionnaire_response import name_form
 from api.fhir.writing.prepared_write import (
     PreparedContent,
     Publication,
@@ -53,7 +54,8 @@ def build_draft_content(intake: ParsedResponse) -> tuple[DraftContent, list[Outc
     """Return what is stored of a response in progress, and what its sender must know."""
     assessment = assess(intake.form.loaded, intake.answers, attested=intake.is_attested)
     received = intake.context.fhir and intake.context.fhir.received
-    elements = json.loads(received or "{}") | {"questionnaire": intake.form.canonical}
+    elements = json.loads(received or "{}")
+    elements["questionnaire"] = name_form(intake.form, elements.get("questionnaire", ""))
     rulebook = intake.form.loaded.rulebook
     content = DraftContent(
         received=encode_json(elements).decode(),

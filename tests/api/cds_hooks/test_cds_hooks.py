@@ -9,7 +9,7 @@ import pytest
 import time_machine
 from starlette.testclient import TestClient
 from support.browser.practitioners import open_browser
-from support.builders import add, build_store_settings, do, request
+from support.builders import CANONICAL, add, build_store_settings, do, request
 from support.callers import audited, bearing, last_act, replace_service
 from support.interop.ehr_stand_in import running_ehr
 from support.interop.fhir_validators import needs_node, validate_resources
@@ -89,7 +89,7 @@ class TestCards:
         assert (task["resourceType"], task["for"]) == ("Task", {"reference": "Patient/p1"})
         (task_input,) = task["input"]
         assert (
-            task_input["valueCanonical"] == f"{BASE}/fhir/Questionnaire/nociplastic-patient|2.0.0"
+            task_input["valueCanonical"] == f"{CANONICAL}/Questionnaire/nociplastic-patient|2.0.0"
         )
         assert card["selectionBehavior"] == "at-most-one"
 

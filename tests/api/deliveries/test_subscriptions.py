@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 
 import pytest
-from support.builders import add, do
+from support.builders import CANONICAL, add, do
 from support.callers import calling
 from support.interop.fhir_validators import needs_node, validate_resources
 from support.interop.hospital_issuers import allow_host
@@ -95,7 +95,7 @@ def test_each_stored_screening_is_notified_once(client, store, clinic, sender):
         _, bundle = notifications.pop()
         status = read_status(bundle)
         assert status["subscription"] == {"reference": f"{SENT_BASE}/Subscription/{number}"}
-        expected = {"topic": f"{SENT_BASE}/SubscriptionTopic/screening-stored", "status": "active",
+        expected = {"topic": f"{CANONICAL}/SubscriptionTopic/screening-stored", "status": "active",
                     "type": "event-notification", "event-number": "1",
                     "events-since-subscription-start": "1"}  # fmt: skip
         assert {name: status[name] for name in expected} == expected

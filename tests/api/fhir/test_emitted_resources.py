@@ -8,7 +8,7 @@ from copy import deepcopy
 from importlib.metadata import version
 
 import pytest
-from support.builders import FHIR, fhir_response, request
+from support.builders import CANONICAL, FHIR, fhir_response, request
 from support.contract_document import read_contract
 from support.interop.fhir_validators import needs_node, run_node_script, validate_resources
 from support.interop.questionnaire_responses import build_response, draw_answers, list_findings
@@ -20,6 +20,7 @@ from api.fhir.resources.operation_outcome import convert_problem
 from api.fhir.search_parameters import PARAMETERS
 from api.problem_definitions import PROBLEM_DEFINITIONS
 from api.problems import Problem
+from schemas.canonical import CANONICAL_BASE
 from scoring.catalogue import load_catalogue
 from scoring.translations import translate_rulebook
 
@@ -178,7 +179,9 @@ class TestNoDiagnosis:
             if "code" in element and isinstance(element.get("system"), str)
         }  # fmt: skip
         for system in (
-            candidate for candidate in systems if not candidate.startswith(f"{FHIR}/CodeSystem/")
+            candidate
+            for candidate in systems
+            if not candidate.startswith(f"{CANONICAL}/CodeSystem/")
         ):
             assert not any(word in system.lower() for word in DIAGNOSES), system
 
@@ -189,7 +192,7 @@ class TestNoDiagnosis:
             for element in within(resource)
             if {"code", "system"} <= set(element) and isinstance(element["system"], str)
         }
-        own = {system for system in systems if system.startswith(f"{FHIR}/CodeSystem/")}
+        own = {system for system in systems if system.startswith(f"{CANONICAL}/CodeSystem/")}
         assert systems - own <= {
             "http://loinc.org",
             "http://terminology.hl7.org/CodeSystem/v3-ObservationValue",
@@ -212,17 +215,15 @@ class TestNoDiagnosis:
             (element["system"], element["code"])
             for resource in resources
             for element in within(resource)
-            if {"code", "system"} <= set(element) and str(element["system"]).startswith(FHIR)
+            if {"code", "system"} <= set(element) and str(element["system"]).startswith(CANONICAL)
         }
         assert len(codings) > 100
         codes = {}
         for system in {system for system, _ in codings}:
-            code_system = caller.get(system.removeprefix(FHIR.removesuffix("/fhir"))).json()
+            code_system = caller.get(system.removeprefix(CANONICAL_BASE)).json()
             assert code_system["url"] == system
             codes[system] = {concept["code"] for concept in code_system["concept"]}
-            value_set = caller.get(
-                code_system["valueSet"].removeprefix(FHIR.removesuffix("/fhir"))
-            ).json()
+            value_set = caller.get(code_system["valueSet"].removeprefix(CANONICAL_BASE)).json()
             assert value_set["url"] == code_system["valueSet"]
             (included,) = value_set["compose"]["include"]
             assert included == {"system": system, "concept": code_system["concept"]}
@@ -513,8 +514,7 @@ class TestCapabilities:
             for it in capability.get("operation", ())
         ]
         definitions = [
-            caller.get(it["definition"].removeprefix(FHIR.removesuffix("/fhir"))).json()
-            for _, it in declared
+            caller.get(it["definition"].removeprefix(CANONICAL_BASE)).json() for _, it in declared
         ]
         assert [(it["url"], it["code"], it.get("resource")) for it in definitions] == [
             (it["definition"], it["name"], [kind] if kind else None) for kind, it in declared

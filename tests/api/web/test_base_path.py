@@ -6,7 +6,7 @@ import pytest
 from fastapi.routing import iter_route_contexts
 from pydantic import ValidationError
 from starlette.testclient import TestClient
-from support.builders import clinic, copy_empty_store, fhir_response
+from support.builders import CANONICAL, clinic, copy_empty_store, fhir_response
 from support.callers import calling
 
 from api.main import create_app
@@ -70,7 +70,7 @@ def test_every_address_begins_with_the_path(caller, passed_path):
     capabilities = caller.get(f"{passed_path}/fhir/metadata").json()
     assert capabilities["implementation"]["url"] == f"{BASE}/fhir"
     form = caller.get(f"{passed_path}/fhir/Questionnaire/phq4").json()
-    assert form["url"] == f"{BASE}/fhir/Questionnaire/phq4"
+    assert form["url"] == f"{CANONICAL}/Questionnaire/phq4"
     created = caller.post(
         f"{passed_path}/fhir/QuestionnaireResponse",
         json=fhir_response() | {"questionnaire": f"{form['url']}|{form['version']}"},

@@ -6,6 +6,7 @@ key of each owned row, so that no foreign key can point into another organisatio
 
 from api.store.database.tables.access import ApiKeyRow as ApiKeyRow
 from api.store.database.tables.access import ApprovalRow as ApprovalRow
+from api.store.database.tables.access import CanonicalBaseRow as CanonicalBaseRow
 from api.store.database.tables.access import ClientKeyRow as ClientKeyRow
 from api.store.database.tables.access import ClientKeySetRow as ClientKeySetRow
 from api.store.database.tables.access import ClientRow as ClientRow

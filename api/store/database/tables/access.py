@@ -176,3 +176,11 @@ class SigningKeyRow(StoredRow, table=True):
     created_at: datetime = instant_column()
     signs_from: datetime = instant_column()
     trusted_until: datetime | None = instant_column(nullable=True)
+
+
+class CanonicalBaseRow(StoredRow, table=True):
+    """What canonical URLs begin with: one that is fixed, and the addresses of the service."""
+
+    url: str = Field(primary_key=True, max_length=200)
+    fixed: bool
+    created_at: datetime = instant_column()

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from support.builders import FHIR, fhir_response, request
+from support.builders import CANONICAL, FHIR, fhir_response, request
 from support.callers import calling
 from support.interop.questionnaire_responses import build_response, draw_answers, list_findings
 
@@ -245,7 +245,7 @@ class TestSpellings:
 
     def test_the_answer_names_the_version_that_was_used(self, caller):
         body = fhir_response() | {"questionnaire": f"{FHIR}/Questionnaire/phq4"}
-        assert create(caller, body)["questionnaire"] == PHQ4
+        assert create(caller, body)["questionnaire"] == f"{CANONICAL}/Questionnaire/phq4|1.0.0"
 
     def test_an_empty_element_is_named_and_not_kept(self, caller):
         body = fhir_response() | {"language": "", "item": [GROUP | {"item": [DOWN | {"item": []}]}]}

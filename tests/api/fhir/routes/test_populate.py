@@ -4,7 +4,7 @@ from datetime import date
 
 import pytest
 from support import builders
-from support.builders import FHIR, fhir_response, request
+from support.builders import CANONICAL, fhir_response, request
 from support.callers import calling
 
 from api.fhir.definitions.populated_response import calculate_age
@@ -39,7 +39,7 @@ def test_the_answers_of_the_latest_screening_are_filled_in(caller):
     subject = {"identifier": NUMBER}
     caller.post("/fhir/QuestionnaireResponse", json=fhir_response())
     response, text = read_populated(populate(caller, "phq4", subject))
-    assert response["questionnaire"] == f"{FHIR}/Questionnaire/phq4|1.0.0"
+    assert response["questionnaire"] == f"{CANONICAL}/Questionnaire/phq4|1.0.0"
     assert (response["status"], response["subject"]) == ("in-progress", subject)
     items = fhir_response()["item"][0]["item"]
     assert list_answers(response) == {item["linkId"]: item["answer"] for item in items}

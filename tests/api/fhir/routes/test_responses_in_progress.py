@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select
 from support import builders
-from support.builders import FHIR, fhir_response
+from support.builders import CANONICAL, FHIR, fhir_response
 from support.callers import calling
 
 from api.security.scopes import SCOPES
@@ -17,8 +17,8 @@ from api.store.patients import data_subject_rights, legal_holds, merges
 from api.store.patients.patient_lookup import PatientSelector
 
 HERE = "/fhir/QuestionnaireResponse"
-RANGE = f"{FHIR}/StructureDefinition/nociscreen-attainable-range"
-RED_FLAG = f"{FHIR}/StructureDefinition/nociscreen-red-flag-tier"
+RANGE = f"{CANONICAL}/StructureDefinition/nociscreen-attainable-range"
+RED_FLAG = f"{CANONICAL}/StructureDefinition/nociscreen-red-flag-tier"
 IDENTIFIED = {"identifier": {"system": "urn:oid:1.2.3.4", "value": "draft"}}
 PATCH = {"Content-Type": "application/json-patch+json"}
 
@@ -78,7 +78,7 @@ class TestWhatIsKept:
 
     def test_a_version_left_open_is_named(self, caller):
         draft = create(caller, questionnaire=f"{FHIR}/Questionnaire/phq4").json()
-        assert draft["questionnaire"] == f"{FHIR}/Questionnaire/phq4|1.0.0"
+        assert draft["questionnaire"] == f"{CANONICAL}/Questionnaire/phq4|1.0.0"
 
     def test_a_red_flag_is_returned_and_warned_of(self, caller):
         system = f"{FHIR}/CodeSystem/nociplastic/rf_spine_and_nerves"

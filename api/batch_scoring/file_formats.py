@@ -19,6 +19,8 @@ STANDARD_STREAM = "-"
 OUTPUT_FORMATS = ("csv", "ndjson", "parquet", "xlsx", "sav")
 MERGED_FORMATS = ("parquet", "xlsx", "sav")
 """Formats that are written from parts in Arrow IPC."""
+CODEBOOK_SHEET = "Codebook"
+"""The sheet of a workbook of results that explains its columns; it holds no rows."""
 TEXT_FORMATS = ("csv", "ndjson", "json")
 _FORMATS: dict[str, InputFormat] = {
     ".csv": "csv",

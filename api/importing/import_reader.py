@@ -26,6 +26,7 @@ from api.intakes.models import StorableIntake, build_intake_model
 from api.problems import build_body_problem
 from schemas.batches.batch import (
     ANSWERED_ON,
+    NOT_READ,
     PATIENT_REFERENCE,
     ROW_ID,
     RowNotice,
@@ -112,6 +113,11 @@ class ImportReader:
             )
             for column in self.columns
         ]
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether everything was read, and no row so far should be looked at."""
+        return not self.list_notices() and not any(it.startswith(NOT_READ) for it in self.notes)
 
     def list_notices(self) -> tuple[RowNotice, ...]:
         """Return the rows that someone should look at although they are valid."""

@@ -146,6 +146,8 @@ class RowNotice(FrozenModel):
         return f"{text}; with red flags: {counts}"
 
 
+NOT_READ = "not read: "
+"""A note begins so if cells were left out that neither a name nor an option set aside."""
 MAX_SUMMARY_PROBLEMS = 1000
 """How many problems a summary lists; the column `problems` has all of them."""
 
@@ -171,6 +173,7 @@ class BatchSummary(FrozenModel):
 
     @property
     def is_clean(self) -> bool:
-        """Whether every row is good, and none is repeated, a total or implausible."""
+        """Whether every row was read and is good, and none is repeated, a total or implausible."""
         serious = [notice for notice in self.notices if notice.code != "no_answers"]
-        return not self.rows_with_problems and not serious
+        is_whole = not any(note.startswith(NOT_READ) for note in self.notes)
+        return is_whole and not self.rows_with_problems and not serious

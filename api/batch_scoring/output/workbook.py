@@ -6,7 +6,7 @@ from typing import Any
 
 import polars as pl
 
-from api.batch_scoring.file_formats import UnusableInputError
+from api.batch_scoring.file_formats import CODEBOOK_SHEET, UnusableInputError
 from api.batch_scoring.results_codebook import CODEBOOK_HEADER, list_codebook_rows
 from schemas.batches.batch import LIST_SEPARATOR
 from scoring.compiled_rulebook import LoadedRulebook
@@ -39,7 +39,7 @@ def write_workbook(parts: Sequence[Path], file: Path, loaded: LoadedRulebook) ->
             for row in pl.read_ipc(part).iter_rows():
                 _write_row(sheet, line, row)
                 line += 1
-        codebook = book.add_worksheet("Codebook")
+        codebook = book.add_worksheet(CODEBOOK_SHEET)
         for place, codebook_row in enumerate((CODEBOOK_HEADER, *list_codebook_rows(loaded))):
             _write_row(codebook, place, codebook_row)
 

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import polars as pl
 
-from api.batch_scoring.file_formats import UnusableInputError, join_names
+from api.batch_scoring.file_formats import CODEBOOK_SHEET, UnusableInputError, join_names
 from api.batch_scoring.readers.table_damage import (
     count_arrow_rows,
     count_parquet_rows,
     refuse_damaged_archive,
 )
+from schemas.batches.batch import NOT_READ
 from schemas.rulebooks.rulebook import Question
 
 if TYPE_CHECKING:
@@ -152,37 +153,45 @@ def _read_workbook(source: Source, options: TableOptions) -> OpenedTable:
         frame.lazy(),
         frame.height,
         is_numbered=True,
-        left_out=_list_unnamed_columns(names, [cells for _, cells in filled_rows]),
         blank_lines=len(rows) - len(filled_rows),
-        notes=_describe_other_sheets(book, sheet.name),
+        notes=(
+            *_describe_unnamed_columns(names, [cells for _, cells in filled_rows]),
+            *_describe_other_sheets(book, sheet.name, is_chosen=options.sheet is not None),
+        ),
     )
 
 
-def _list_unnamed_columns(
+def _describe_unnamed_columns(
     names: Sequence[str], rows: Sequence[Sequence[str | None]]
 ) -> tuple[str, ...]:
-    """Return the columns that have cells and no name in the header."""
+    """Return a sentence about the columns that have cells and no name in the header."""
     filled_places = {
         place for cells in rows for place, cell in enumerate(cells) if cell is not None
     }
     unnamed_places = sorted(
         place for place in filled_places if place >= len(names) or names[place].startswith("\0")
     )
-    return tuple(f"column {place + 1} (no name)" for place in unnamed_places)
+    if not unnamed_places:
+        return ()
+    columns = ", ".join(f"column {place + 1}" for place in unnamed_places)
+    return (f"{NOT_READ}{columns}: the header has no name for it",)
 
 
-def _describe_other_sheets(book: "CalamineWorkbook", name: str) -> tuple[str, ...]:
+def _describe_other_sheets(
+    book: "CalamineWorkbook", name: str, *, is_chosen: bool
+) -> tuple[str, ...]:
     """Return a sentence about the sheets that have cells and are not read."""
     other_names = [
         other
         for other in book.sheet_names
-        if other != name and book.get_sheet_by_name(other).height
+        if other not in (name, CODEBOOK_SHEET) and book.get_sheet_by_name(other).height
     ]
     if not other_names:
         return ()
-    return (
-        f"only sheet {name!r} was read, not {join_names(other_names)}; --sheet names another one",
-    )
+    sheets = join_names(other_names)
+    if is_chosen:
+        return (f"only sheet {name!r} was read, not {sheets}",)
+    return (f"{NOT_READ}sheet {sheets}; only {name!r} was read, unless --sheet names another one",)
 
 
 def _to_text(cell: Any) -> str | None:  # noqa: PLR0911 - one case for each kind of cell

@@ -101,8 +101,8 @@ def batch(  # noqa: PLR0913, PLR0917 - Typer passes each option as a parameter
 ) -> None:
     """Score a file of intakes.
 
-    Exit status: 0 all rows are good, 1 some rows have problems or should be looked at, 2 unusable
-    input.
+    Exit status: 0 everything was read and is good, 1 something was not read, or rows have problems
+    or should be looked at, 2 unusable input.
     """
     loaded = _load_rulebook(rulebook)
     if template or codebook or results_codebook:

@@ -146,7 +146,7 @@ def import_answers(  # noqa: PLR0913, PLR0917 - Typer passes each option as a pa
     _print_result(reading.list_column_uses(), result, dry_run=dry_run)
     _print_notices(reading)
     _print_carried(scorer)
-    raise typer.Exit(0 if result.is_clean else SOME_ROWS_BAD)
+    raise typer.Exit(0 if result.is_clean and reading.is_clean else SOME_ROWS_BAD)
 
 
 def print_sample(

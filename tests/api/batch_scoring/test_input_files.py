@@ -195,7 +195,7 @@ def test_a_folder_is_read_whole_and_each_row_says_its_file(tmp_path):
     outcome = nociscreen(folder, "-o", out)
     assert "2 rows have a row_id that occurred before, with the same content" in outcome.stderr
     unread = str(folder / "notes.md")
-    assert f"1 files were not read, of an unknown format: {unread}" in outcome.stderr
+    assert f"not read: 1 files of an unknown format: {unread}" in outcome.stderr
     assert pl.read_parquet(out)["source_file"].to_list() == [
         *["2025/site=A/part.parquet"] * 2,
         *["2025/site=B/part.parquet"] * 2,
@@ -264,7 +264,8 @@ def test_members_of_an_archive_that_are_not_read_are_named(tmp_path):
     source = tmp_path / "in.zip"
     write_archive(source)
     outcome = nociscreen(source, "-o", tmp_path / "out.csv")
-    assert f"1 files were not read, of an unknown format: {source}/read me.md" in outcome.stderr
+    assert outcome.exit_code == 1
+    assert f"not read: 1 files of an unknown format: {source}/read me.md" in outcome.stderr
 
 
 def test_what_a_workbook_has_beside_its_table_is_named(tmp_path):
@@ -277,13 +278,27 @@ def test_what_a_workbook_has_beside_its_table_is_named(tmp_path):
         book.add_worksheet("Old answers").write(0, 0, "row_id")
         book.add_worksheet("Empty")
     outcome = nociscreen(source, "-o", tmp_path / "out.csv")
-    assert outcome.exit_code == 0
+    assert outcome.exit_code == 1
     assert [*outcome.stderr.splitlines()][:4] == [
-        "only sheet 'Answers' was read, not 'Old answers'; --sheet names another one",
+        "not read: column 2, column 5: the header has no name for it",
+        "not read: sheet 'Old answers'; only 'Answers' was read, unless --sheet names another one",
         "1 rows answer no question: rows 2",
-        "2 columns were not read: column 2 (no name), column 5 (no name)",
         "1 blank lines were skipped",
     ]
+
+
+def test_a_sheet_that_is_chosen_sets_the_others_aside(tmp_path):
+    source = tmp_path / "in.xlsx"
+    with xlsxwriter.Workbook(source) as book:
+        for name, age in (("Answers", 44), ("Old answers", 43)):
+            sheet = book.add_worksheet(name)
+            sheet.write_row(0, 0, ["row_id", "age_years"])
+            sheet.write_row(1, 0, ["a", age])
+    command = (source, "-o", tmp_path / "out.csv")
+    assert nociscreen(*command).exit_code == 1
+    outcome = nociscreen(*command, "--sheet", "Old answers")
+    assert outcome.exit_code == 0
+    assert "only sheet 'Old answers' was read, not 'Answers'" in outcome.stderr
 
 
 def test_a_panic_of_a_library_is_told_as_damage():

@@ -1,4 +1,4 @@
-"""Scores a chunk: one row of results for each row that was sent_rows, even if scoring it fails."""
+"""Scores a chunk: one row of results for each row that was sent, even if scoring it fails."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple

@@ -74,7 +74,7 @@ class _NeutralTrial:
                 yield f"question {self._question.id}: its neutral moves points of criterion {name}"
 
     def _draw_hidden(self) -> Iterator[Mapping[str, Any]]:
-        """Yield drawn answers with which the question does not concern."""
+        """Yield drawn answers with which the question does not apply."""
         draws = Random(self._question.id)  # noqa: S311  # nosec B311 - examples, no secrets
         for _ in range(MAX_DRAWS):
             answers = {

@@ -27,7 +27,7 @@ def read_dictionary(file: Path) -> dict[str, DictionaryField]:
     except UnicodeDecodeError:
         raise UnusableInputError(f"{file}: the data dictionary must be UTF-8") from None
     if "" in fields or not fields:
-        raise UnusableInputError(f"{file}: is no REDCap data dictionary (CSV)")
+        raise UnusableInputError(f"{file}: is not a REDCap data dictionary (CSV)")
     return fields
 
 

@@ -34,7 +34,7 @@ class CellWords:
         self._longest_first = sorted(self.words, key=len, reverse=True)
 
     def parse(self, cell: str) -> str | None:
-        """Return the cell in the words of batch files; None if it is no answer."""
+        """Return the cell in the words of batch files; None if it is not an answer."""
         text = _simplify(cell)
         if text in self.words:
             return self.words[text]

@@ -223,7 +223,7 @@ class TestWhatCannotBeRescored:
         assert refuse(client, wrong)[1] == "A screening entered in error cannot be rescored."
 
 
-class TestWhatBefallsTheOriginal:
+class TestLaterEventsOfTheOriginal:
     def test_an_error_of_the_original_is_one_of_the_rescored(self, client):
         original = keep(client)
         rescored = rescore(client, original)

@@ -25,7 +25,7 @@ from api.security.claims import CLOCK_SKEW_SECONDS
 from api.store.accounts import issuers
 from api.store.accounts.callers import Caller
 from api.store.forms import form_settings
-from api.store.screenings.latest import find_latest_screening
+from api.store.screenings.latest_screening import find_latest_screening
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel
 from schemas.patients.screening import Screening

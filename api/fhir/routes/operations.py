@@ -42,7 +42,7 @@ from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.versions import build_response_resource, build_single_version, read_version
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS
 from api.problems import Problem
-from api.store.screenings.latest import find_latest_screening
+from api.store.screenings.latest_screening import find_latest_screening
 from api.store.screenings.screenings import SOFTWARE_VERSION
 from schemas.assessments.assessment import Assessment
 from schemas.patients.patient import KnownPatient, PatientNumber

@@ -226,3 +226,7 @@ class Assessment(FrozenModel):
         ),
     ] = MISSING
     limitations: Many[str]
+
+    def find_band(self) -> str | None:
+        """Return the id of the first band that a total reached; None without a band."""
+        return next((total.band for total in (self.totals or {}).values() if total.band), None)

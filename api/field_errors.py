@@ -203,7 +203,7 @@ def describe_unknown_member(steps: Sequence[Step], body: Any, annotation: Any) -
 
 
 def suggest_name(name: str, known_names: Sequence[str]) -> str:
-    """Return the nearest known name as a question, or the list of them, or where it stands."""
+    """Return the nearest known name as a question, or where to find the known names."""
     nearest = get_close_matches(
         name.lower(), [item.lower() for item in known_names], n=1, cutoff=0.6
     )

@@ -35,7 +35,7 @@ class ColumnNames:
     Without `may_quote`, messages give columns by position: a name may be a patient's answer.
     """
 
-    def __init__(  # noqa: PLR0913 - what a file may have beside questions
+    def __init__(  # noqa: PLR0913 - what a file may have besides questions
         self,
         loaded: LoadedRulebook,
         mapping: Mapping[str, str] | None = None,

@@ -1,4 +1,4 @@
-"""Models of what an assessment says beside points: gradings, patterns, explanations, next steps."""
+"""Models of what an assessment says besides points: gradings, patterns, next steps ..."""
 
 from dataclasses import dataclass
 from typing import Literal

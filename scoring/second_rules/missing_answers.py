@@ -64,7 +64,7 @@ class MissingAnswerRules:
     ) -> int | None:
         """Return the hundredths between the ends of the question's criteria.
 
-        All other criteria stay as they stand. None if no criterion could move its domain.
+        All other criteria stay as they are. None if no criterion could move its domain.
         """
         names = {question.id}
         names |= {name for name in intake.undecided if question.id in self._reads.asks[name]}

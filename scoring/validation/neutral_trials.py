@@ -1,4 +1,4 @@
-"""Tries whether a neutral answer could change points, against leaving its question open.
+"""Checks by trial that a neutral answer gives the same points as an open question.
 
 Answers are drawn until `ask_when` was false often enough, to the questions that matter alone. The
 draws are seeded: a rulebook always gets the same ones.

@@ -12,7 +12,7 @@ _MARKUP = re.compile(r"<[^>]*>")
 
 
 class DictionaryField(NamedTuple):
-    """A field of a data dictionary: its label, and its choices by what stands in its cells."""
+    """A field of a data dictionary: its label, and its choices by the content of its cells."""
 
     name: str
     label: str

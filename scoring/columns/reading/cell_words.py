@@ -1,4 +1,4 @@
-"""The words that answer a question in a text cell, beside the ids of its options.
+"""The words that answer a question in a text cell, besides the ids of its options.
 
 Labels count in every language that ships with the rulebook, in any case, as do yes and no in these
 languages and the numbers that statistics programs write for them.

@@ -27,7 +27,7 @@ def draw_completion(data: st.DataObject, loaded: LoadedRulebook, answers: Answer
 
 
 def list_second_instruments(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> set[str]:
-    """Return the questions of instruments that another one, already settled, stands in for."""
+    """Return the questions of instruments that another, settled instrument replaces."""
     facts = loaded.derive_facts(answers)
     spared: set[str] = set()
     for condition in _find_alternatives(loaded):

@@ -59,7 +59,9 @@ class RowProblem(FrozenModel):
     row: int = Field(ge=1)
     line: int | None = None
     file: str | None = Field(default=None, description="Set if a batch has several files.")
-    column: str | None = Field(default=None, description="Null if the problem is of the whole row.")
+    column: str | None = Field(
+        default=None, description="Null if the problem concerns the whole row."
+    )
     code: str
     expected: str
 

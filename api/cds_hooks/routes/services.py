@@ -170,7 +170,7 @@ def receive_feedback(
     hook_call: HookCallDep,
     rulebooks: CatalogueDep,
 ) -> FeedbackResponse:
-    """Record in the audit trail if a card was accepted or overridden. Reasons are not stored."""
+    """Record in the audit whether a card was accepted or overridden. Reasons are not stored."""
     if service not in list_active_rulebooks(rulebooks):
         raise Problem("not_found")
     with acts.transaction() as work:

@@ -187,7 +187,7 @@ def populate_questionnaire(
 ) -> Response:
     """Send Parameters with the patient as `subject`; the response is not stored.
 
-    Filled in are the answers of the patient's latest screening under the same version, and the age
+    The answers of the patient's latest screening under the same version are filled in, and the age
     from the date of birth. Questions of red flags stay open.
     """
     newest = find_newest_form([item for item in all_forms if item.id == form])

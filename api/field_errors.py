@@ -80,7 +80,7 @@ _OTHER_CODES = {
     "wrong_form": "the text has another form than the description of the API requires",
     "wrong_value": "the value is not possible here; `detail` says what is",
     "day_range": "the date is not possible",
-    "cursor": "the cursor is not of this list, or does not stand alone",
+    "cursor": "the cursor is not of this list, or is combined with other parameters",
     "duplicate_name": "the parameter or header may be sent once only",
     "address": "the address is not possible for this profile",
     "both": "two members exclude each other",
@@ -203,7 +203,7 @@ def describe_unknown_member(steps: Sequence[Step], body: Any, annotation: Any) -
 
 
 def suggest_name(name: str, known_names: Sequence[str]) -> str:
-    """Return the nearest known name as a question, or the list of them, or where it stands."""
+    """Return the nearest known name as a question, or where to find the known names."""
     nearest = get_close_matches(
         name.lower(), [item.lower() for item in known_names], n=1, cutoff=0.6
     )

@@ -83,9 +83,9 @@ PROBLEM_DEFINITIONS: dict[str, ProblemDefinition] = {
     ),
     "not_grantable": ProblemDefinition(
         403,
-        "Not yours to give",
+        "Grant not allowed",
         "You can give only scopes that you have yourself, and no limit above your own.",
-        "Leave those scopes out, or let someone give them who has them; the operator can give any.",
+        "Leave those scopes out, or ask someone who has them; the operator can give any.",
     ),
     "csrf_failed": ProblemDefinition(
         403,
@@ -129,7 +129,7 @@ PROBLEM_DEFINITIONS: dict[str, ProblemDefinition] = {
         409,
         "Conflict",
         "The request conflicts with the stored state. `detail` gives the reason.",
-        "Read the resource again and decide from its present state.",
+        "Read the resource again and decide by its current state.",
     ),
     "legal_hold": ProblemDefinition(
         409,

@@ -90,7 +90,7 @@ class Settings(BaseSettings):
     """The same keys in a file. For the embedded database the file is created."""
     withdrawals_file: Path | None = None
     """The ledger of withdrawals, which outlasts a restored backup. The embedded database keeps it
-    beside the key ring if this is not set. On PostgreSQL there is no ledger unless it is set; then
+    next to the key ring if this is not set. On PostgreSQL there is no ledger unless it is set; then
     every process needs this same file.
     """
     first_client_file: Path = Path(".nociscreen/first-client.json")
@@ -328,7 +328,7 @@ def read_settings_file(name: str) -> dict[str, Any]:
 
 
 def list_unknown_variables(names: Iterable[str]) -> Iterator[str]:
-    """Yield a sentence for each name with our prefix that is no setting, with the nearest one."""
+    """Yield a sentence for each variable with our prefix that is not a setting."""
     settings = {_PREFIX + setting.upper() for setting in Settings.model_fields}
     known_names = settings | {_PREFIX + former.upper() for former in _OLD_NAMES.values()}
     for name in sorted(names):

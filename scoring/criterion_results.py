@@ -63,7 +63,7 @@ def _list_read_names(criterion: Criterion, question_ids: Sequence[str]) -> tuple
 
 
 def _find_answer(facts: Facts, question: str) -> Any:
-    """Return the answer that was sent; a question that does not concern has none."""
+    """Return the answer that was sent; a question that does not apply has none."""
     answer = facts.get(question)
     return None if answer is NOT_ASKED else answer
 

@@ -32,7 +32,7 @@ class _NotAsked(tuple[()]):
 
 
 NOT_ASKED = _NotAsked()
-"""Stands for the answer to a question that does not concern, among the facts of sentences."""
+"""Stands for the answer to a question that does not apply, among the facts of sentences."""
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z0-9_]+)\}")
 

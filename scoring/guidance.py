@@ -1,4 +1,4 @@
-"""Chooses next steps and the patient's sheet anew for an assessment with parts left out."""
+"""Chooses next steps and the patient's sheet again for an assessment with parts left out."""
 
 from collections.abc import Mapping
 from typing import Any

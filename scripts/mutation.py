@@ -4,7 +4,7 @@ mutmut writes the mutants of each function beside it; `mutant_loop` tries them i
 mutmut does itself, a process or a collection of the tests for each mutant, takes fifty times as
 long. A share is a table below [tool.mutmut.share] in pyproject.toml. The results are kept in
 mutants/SHARE.json: a run that was stopped goes on, and `--all-tests` tries what survived its first
-tests with the rest. `rm -rf mutants` starts anew.
+tests with the rest. `rm -rf mutants` starts again.
 """
 
 import ast

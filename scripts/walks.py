@@ -9,7 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
-from support.builders import build_store_settings  # noqa: E402 - tests are no package
+from support.builders import build_store_settings  # noqa: E402 - tests are not a package
 from support.guides import read_blocks, run_blocks  # noqa: E402
 from support.servers.processes import environment, issue_first_token, serving  # noqa: E402
 

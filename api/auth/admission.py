@@ -1,4 +1,4 @@
-"""Admits requests: every limit by address, by link, by client and by organisation stands here.
+"""Admits requests: every limit by address, by link, by client and by organisation is here.
 
 A right credential is looked up first and is never refused for what others at its address did:
 limits by address count failures alone. The advice page of a patient has no limit.
@@ -24,7 +24,7 @@ _UPLOADS = "Your organisation is sending as many batches at once as it may."
 
 
 class Limit(NamedTuple):
-    """How often something may happen in a minute, counted apart from every other limit."""
+    """How often something may happen in a minute, counted separately from every other limit."""
 
     purpose: str
     per_minute: int
@@ -55,7 +55,7 @@ def check_network(request: Request, limit: Limit) -> None:
 
 
 def count_for_id(request: Request, limit: Limit, id_: str) -> None:
-    """Count an event of one link or invitation, whatever its network. Raises `too_many`."""
+    """Count an event of one link or invitation, from any network. Raises `too_many`."""
     _take(request, limit, id_)
 
 

@@ -45,7 +45,7 @@ class EhrClient:
             host = parse_target_url(request.url, HTTP_SCHEMES).host_port
             with (
                 self._bulkhead.enter(organisation),
-                self._hosts.enter_beside_others((organisation, host)) as attempt,
+                self._hosts.enter_with_others((organisation, host)) as attempt,
             ):
                 try:
                     response = self._send(organisation, request)

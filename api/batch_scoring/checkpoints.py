@@ -1,4 +1,4 @@
-"""Checkpoints of a batch run: finished chunks stored beside the output, so that a run can resume.
+"""Checkpoints of a batch run: finished chunks stored next to the output, so that a run can resume.
 
 A part counts as finished once its summary exists. The summary is written after its part is on disk.
 """

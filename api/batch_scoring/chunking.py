@@ -36,7 +36,7 @@ class TooManyRowsError(Exception):
 
 
 class RowChunk(NamedTuple):
-    """Rows as they were parsed_rows, their faults, and the lines on which they begin, if known."""
+    """Parsed rows, their faults, and the lines on which they begin, if known."""
 
     frame: pl.DataFrame
     faults: pl.DataFrame
@@ -71,7 +71,7 @@ class BatchLimits(NamedTuple):
 
 
 class UploadReader:
-    """Reads an uploaded file in chunks, and counts what of it is no row."""
+    """Reads an uploaded file in chunks, and counts the lines that are not rows."""
 
     def __init__(
         self, upload: BatchUpload, loaded: LoadedRulebook, limits: BatchLimits, names: ColumnNames
@@ -110,7 +110,7 @@ class UploadReader:
                 yield count, pack_chunk(rows.slice(start, count))
 
     def describe(self) -> dict[str, Any]:
-        """Return counts of what is no row, and the rows whose id is repeated. No patient data."""
+        """Return counts of lines that are not rows and rows with a repeated id; no patient data."""
         parts = [(rows_before, partial(bytes, keys)) for rows_before, keys in self._row_keys]
         notices = find_repeated_rows(parts)
         return {

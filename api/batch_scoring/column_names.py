@@ -29,13 +29,13 @@ class HeaderMatch(NamedTuple):
 class ColumnNames:
     """The column names that a rulebook accepts. `mapping` translates names of the file to them.
 
-    Columns to `keep` are no questions; they are returned with the results. A cell with a `missing`
+    Columns to `keep` are not questions; they are returned with the results. A cell with a `missing`
     word or code is not answered.
 
     Without `may_quote`, messages give columns by position: a name may be a patient's answer.
     """
 
-    def __init__(  # noqa: PLR0913 - what a file may have beside questions
+    def __init__(  # noqa: PLR0913 - what a file may have besides questions
         self,
         loaded: LoadedRulebook,
         mapping: Mapping[str, str] | None = None,
@@ -72,7 +72,7 @@ class ColumnNames:
     def match_header(self, header: Sequence[str]) -> HeaderMatch:
         """Return the use of each column. Raises UnusableInputError.
 
-        A column whose name nearly is that of a question is refused even if unknown ones are not.
+        A column whose name is nearly that of a question is refused even if others are not.
         """
         names = [self.mapping.get(name, name) for name in header]
         unknown = [place for place, name in enumerate(names) if not self._is_read(name)]
@@ -98,7 +98,7 @@ class ColumnNames:
         return name in self.names.known or name in self.keep
 
     def find_nearest(self, name: str) -> str | None:
-        """Return the question that a member of this name nearly is; None if it is like none."""
+        """Return the question with the most similar name; None if no name is similar."""
         return self.names.find_nearest(name)
 
     def _refuse_mistyped(self, names: list[str], unknown: list[int]) -> None:

@@ -119,7 +119,9 @@ def _list_visible_members(name: str) -> list[str]:
                 if not member.startswith(("__MACOSX", ".")) and not member.endswith("/")
             ]
     except zipfile.BadZipFile:
-        raise UnusableInputError(f"{name}: is no ZIP archive, or is cut off or damaged") from None
+        raise UnusableInputError(
+            f"{name}: is not a ZIP archive, or is cut off or damaged"
+        ) from None
 
 
 def _label(file: InputFile, root: Path | None) -> str:

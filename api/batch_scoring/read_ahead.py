@@ -1,4 +1,4 @@
-"""Overlaps the steps of a run: what comes next is read, and what is done is written, in threads."""
+"""Overlaps the steps of a run: threads read the next input and write finished output."""
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -9,8 +9,8 @@ from fastapi import Request
 from api.auth.request_context import RequestContext
 from api.batch_scoring.encrypted_tempfile import EncryptedTempFile
 from api.batch_scoring.file_formats import BatchFormat, InputFormat
+from api.batch_scoring.output.result_stream import MEDIA_TYPES
 from api.batch_scoring.readers.text_decoding import find_encoding
-from api.batch_scoring.result_stream import MEDIA_TYPES
 from api.http.bodies.request_body import build_size_problem
 from api.http.content_negotiation import require_media_type
 from api.problems import Problem

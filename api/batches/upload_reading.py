@@ -1,4 +1,4 @@
-"""Decides how an uploaded file is read: by its own column names, or by a stored_mapping mapping."""
+"""Decides how an uploaded file is read: by its own column names, or by a stored mapping."""
 
 from typing import NamedTuple
 

@@ -128,7 +128,7 @@ def _list_missing_answers(assessment: Assessment) -> list[str]:
 
 
 def _find_band_label(assessment: Assessment, scored_by: LoadedRulebook) -> str | None:
-    band_id = next((total.band for total in (assessment.totals or {}).values() if total.band), None)
+    band_id = assessment.find_band()
     return next((band.label for band in scored_by.rulebook.band if band.id == band_id), None)
 
 

@@ -1,4 +1,4 @@
-"""A port on which a worker says that it lives, that it is ready, and what it counts."""
+"""The health port of a worker: liveness, readiness and metrics."""
 
 import threading
 from collections.abc import Iterator

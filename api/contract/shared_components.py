@@ -26,7 +26,7 @@ class _Candidates:
         self._places[name].append((parent, key))
 
     def share(self, components: OpenApiObject) -> None:
-        """Replace the most frequent object of each name, if it stands twice, by a reference."""
+        """Replace the most frequent object of each name, if it occurs twice, by a reference."""
         shared = components.setdefault(self._kind, {})
         for name, places in sorted(self._places.items()):
             texts = [json.dumps(parent[key], sort_keys=True) for parent, key in places]

@@ -55,7 +55,7 @@ def find_unmet_needs(
                 continue
             if can_look_up and need.place == "/subject/reference":
                 continue
-            value = _find(resource, need.place)
+            value = _find_value(resource, need.place)
             if not isinstance(value, str) or not re.fullmatch(need.pattern, value):
                 yield DestinationMisfit(code="needed", place=need.place[1:], detail=need.says)
 
@@ -63,7 +63,7 @@ def find_unmet_needs(
 def _names_patient(resource: Resource) -> bool:
     """Return whether the subject is a literal reference, or a number with its system."""
     subject = resource.get("subject", {})
-    return "reference" in subject or bool(_find(subject, "/identifier/system"))
+    return "reference" in subject or bool(_find_value(subject, "/identifier/system"))
 
 
 def _adapt(value: Any, replacements: dict[str, Resource]) -> Any:
@@ -95,7 +95,7 @@ def _keep_practitioners(resource: Resource) -> None:
         resource["author"] = authors
 
 
-def _find(resource: Resource, place: str) -> Any:
+def _find_value(resource: Resource, place: str) -> Any:
     """Return the value at a JSON Pointer; None if there is none."""
     value: Any = resource
     for step in place[1:].split("/"):

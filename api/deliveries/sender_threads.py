@@ -1,4 +1,4 @@
-"""Sends deliveries in threads of their own, so that a silent receiver delays its own alone.
+"""Sends deliveries in threads of their own, so that a silent receiver delays only its own.
 
 One organisation has at most half of the threads, and one host a single one. A host that gave no
 response rests, and the destinations that were served longest ago come first.

@@ -195,7 +195,7 @@ def _build_heading(
 
 
 def _list_acknowledgements(source: "ReportSource") -> tuple[FlagAcknowledgement, ...]:
-    """Return what was done in this version and the one before; what was carried over, once."""
+    """Return what was done in this and the previous version; what was carried over, once."""
     entries = {
         (entry.practitioner, entry.at, entry.done, entry.flag): entry
         for version in (source.replaces, source.screening)

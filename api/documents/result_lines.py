@@ -22,7 +22,7 @@ _Item = TypeVar("_Item")
 
 
 class Explanations(NamedTuple):
-    """What an assessment says beside its points; empty by the first generation of rules.
+    """What an assessment says besides its points; empty by the first generation of rules.
 
     `ask_first` and `not_asked` are questions.
     """
@@ -35,7 +35,7 @@ class Explanations(NamedTuple):
 
 
 def list_explanations(assessment: Assessment) -> Explanations:
-    """Return what an assessment says beside its points."""
+    """Return what an assessment says besides its points."""
     return Explanations(
         _or_empty(assessment.why_no_band),
         _or_empty(assessment.contradictions),

@@ -1,4 +1,4 @@
-"""Builds the resources that a search includes beside its matches."""
+"""Builds the resources that a search includes in addition to its matches."""
 
 from collections.abc import Callable
 

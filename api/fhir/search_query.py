@@ -15,7 +15,7 @@ IDENTIFIER_NAMES = tuple(f"{name}{mark}identifier" for name in PATIENT_NAMES for
 WITHOUT_EFFECT = ("_format", "_pretty", "_totalMethod")
 """Parameters that change no search; the last is what fhirpy sends to count."""
 SHOWN_BY = ("_summary", "_elements", "_include", "_revinclude", "_total", *WITHOUT_EFFECT)
-"""The parameters that only say what is shown; a `next` link keeps them beside its cursor."""
+"""The parameters that only say what is shown; a `next` link keeps them with its cursor."""
 REPEATABLE = frozenset(
     {
         "_include",

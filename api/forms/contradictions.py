@@ -1,4 +1,4 @@
-"""Find the answers of a form that cannot hold together, in the words of its language."""
+"""Find the answers of a form that contradict each other, in the words of its language."""
 
 from collections.abc import Mapping
 from typing import Any

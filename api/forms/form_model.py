@@ -33,7 +33,7 @@ class QuestionChoice(NamedTuple):
 class ChoiceGroup(NamedTuple):
     """Choices of a long list under one label, by their positions; the first group has no label.
 
-    `is_folded`: the choices are behind the label. `in_pairs`: left and right stand side by side.
+    `is_folded`: the choices are behind the label. `in_pairs`: left and right are side by side.
     """
 
     label: str | None
@@ -46,7 +46,7 @@ class FormQuestion(NamedTuple):
     """One question as it appears on a page.
 
     `may_be_unsure`: an answer is required, and "not sure" counts as one. `confidential`: no page
-    shows the answer again. `comes_first`: it stands before those behind "more questions".
+    shows the answer again. `comes_first`: it comes before those behind "more questions".
     `offers_not_concerned`: those words stand for no. `never_prefilled`: a stored answer is not
     filled in. `within_age`: the question about the age, which these months may not exceed.
     """

@@ -195,7 +195,7 @@ def _keep_entered(
 def _is_complete(
     progress: IntakeProgress, step: FormStep, parsed_step: ParsedStep, fields: FormFields
 ) -> bool:
-    """Return whether every question that concerns was answered or deliberately left open."""
+    """Return whether every question that applies was answered or deliberately left open."""
     if step.asks_consent:
         return read_field(fields, "adversity") in ("yes", "no")
     settled = parsed_step.answers.keys() | parsed_step.open_questions.keys()

@@ -52,7 +52,7 @@ class IntakeProgress(NamedTuple):
 
     @property
     def not_asked(self) -> frozenset[str]:
-        """The questions that do not concern by the answers so far, and are not shown.
+        """The questions that do not apply by the answers so far, and are not shown.
 
         One that was answered all the same stays visible: no answer is dropped.
         """
@@ -64,7 +64,7 @@ class IntakeProgress(NamedTuple):
         return find_contradictions(self.rulebook, self.form, self.draft.answers)
 
     def is_empty(self, number: int) -> bool:
-        """Return whether a step has questions, none of which concerns."""
+        """Return whether a step has questions, none of which applies."""
         questions = self.form.steps[number - 1].questions
         return bool(questions) and all(it.id in self.not_asked for it in questions)
 
@@ -100,7 +100,7 @@ class IntakeProgress(NamedTuple):
         return next((n for n, step in steps if step.offers_end), len(self.form.steps))
 
     def list_pages(self, number: int) -> list[int]:
-        """Return the steps of the same part, before or after the offer, that concern."""
+        """Return the steps of the same part, before or after the offer, that apply."""
         return [
             n
             for n, step in enumerate(self.form.steps, 1)
@@ -226,7 +226,7 @@ def apply_adversity_consent(progress: IntakeProgress, *, adversity: bool) -> Dra
 
 
 def build_review(progress: IntakeProgress) -> list[ReviewSection]:
-    """Return all questions that concern with their answers, step by step.
+    """Return all questions that apply with their answers, step by step.
 
     Those after the offer are left out if the patient chose to end there.
     """

@@ -1,4 +1,4 @@
-"""Load the form layout of a rulebook, which is data beside it."""
+"""Load the form layout of a rulebook, which is a data file of its own."""
 
 import tomllib
 from functools import cache

@@ -1,4 +1,4 @@
-"""Decide whether a request may answer under a link: whose link it is, if open, in which browser.
+"""Decide whether a request may answer under a link: whether it is open, and in this browser.
 
 A link that is wrong, revoked, expired or bound to another browser is answered with 404. A link
 under which the answers were sent says so.

@@ -200,7 +200,7 @@ def _attach_draft(context: PageContext, draft: Draft | None) -> PageContext:
 def choose_language(request: Request, previous: str | None, settings: FormSettings) -> str:
     """Prefer the language chosen on this page, then the draft's or the link's, the browser's.
 
-    Only languages that the organisation offers count.
+    Languages that the organisation does not offer are ignored.
     """
     offered = select_offered_languages(settings.languages)
     requested = request.query_params.get("language", "")

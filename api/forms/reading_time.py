@@ -10,7 +10,7 @@ SECONDS_PER_QUESTION = 4
 
 
 def estimate_minutes(steps: Iterable[FormStep], not_asked: Collection[str] = ()) -> int:
-    """Return the minutes for the questions of these steps that concern, at least one."""
+    """Return the minutes for the questions of these steps that apply, at least one."""
     step_list = list(steps)
     questions = [it for step in step_list for it in step.questions if it.id not in not_asked]
     words = sum(_count_words(question) for question in questions) + sum(

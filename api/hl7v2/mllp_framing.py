@@ -4,7 +4,7 @@ START, END, RETURN = b"\x0b", b"\x1c", b"\r"
 
 
 class FrameError(ValueError):
-    """The received bytes are no MLLP frame, or the frame is too long."""
+    """The received bytes are not an MLLP frame, or the frame is too long."""
 
 
 def frame_message(message: bytes) -> bytes:

@@ -146,7 +146,7 @@ def _parse_separators(header: str) -> Separators:
     if not 3 <= len(marks) <= 5 or not (is_closed and is_different):
         raise UnreadableMessageError("expected three to five different separators in MSH-2")
     if any(map(str.isalnum, field + marks)):
-        raise UnreadableMessageError("expected separators that are no letters or digits")
+        raise UnreadableMessageError("expected separators that are not letters or digits")
     subcomponent = marks[3:4] or _DEFAULT_SUBCOMPONENT
     if len(marks) == 3 and subcomponent in field + marks:
         raise UnreadableMessageError("expected a separator of subcomponents in MSH-2")

@@ -53,7 +53,7 @@ def parse_merges(message: Hl7Message, authorities: Mapping[str, str]) -> list[Pa
 
     `authorities` maps names of assigning authorities to identifier systems; the empty name stands
     for numbers without an authority. Identifiers of unknown authorities are skipped, as long as
-    others remain. Blanks at the ends are no part of an identifier, and the null value `""` is none.
+    others remain. Blanks at its ends are not part of an identifier, and the null `""` is not one.
     Raises NotAMergeError.
     """
     if not _is_merge(message):

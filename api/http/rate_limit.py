@@ -1,4 +1,4 @@
-"""Token buckets: how much each client, network or organisation may still take in a minute."""
+"""Token buckets: how much of its limit each client, network or organisation has left."""
 
 import heapq
 import ipaddress

@@ -1,4 +1,4 @@
-"""The id of a request: that of the caller, if it can be no text of a patient, or a new one.
+"""The id of a request: that of the caller, unless it could name a patient, or a new one.
 
 `X-Request-Id` is taken up as 16 to 36 hexadecimal digits and hyphens, such as a UUID; otherwise the
 trace id of `traceparent` (W3C Trace Context).

@@ -117,7 +117,7 @@ def _refuse(
 def _log_message(
     context: AdtContext, message: Hl7Message | None, outcome: str, **details: str
 ) -> None:
-    """Log what became of a message, by its type and the outcome alone."""
+    """Log the type of a message and its outcome, and nothing else."""
     header = message.find_segment("MSH") if message else ("MSH",)
     parts: list[str] = []
     with suppress(UnreadableMessageError):

@@ -24,7 +24,7 @@ FieldPath = Annotated[
 FieldValue = Annotated[str, Field(max_length=200)]
 _PATH = re.compile(r"([A-Z][A-Z0-9]{2})-(\d+)(?:\.(\d+))?")
 _ORDER_PATHS = {"ORM": "ORC-2", "OML": "ORC-2", "OMG": "ORC-2", "SIU": "SCH-1", "ADT": "PV1-19"}
-"""Where the number of the order, appointment or visit stands in each kind of message."""
+"""The field with the number of the order, appointment or visit, by kind of message."""
 
 
 class MessageRule(FrozenModel):
@@ -44,7 +44,7 @@ class MessageRule(FrozenModel):
     )
     order: FieldPath | None = Field(
         default=None,
-        description="Where the number of the order stands. Default: ORC-2 in orders, SCH-1 in "
+        description="The field with the number of the order. Default: ORC-2 in orders, SCH-1 in "
         "appointments, PV1-19 in ADT; without a number there, the patient's number is used.",
     )
     instrument: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")] = Field(
@@ -73,7 +73,7 @@ class MessageRule(FrozenModel):
 
     @property
     def order_path(self) -> str | None:
-        """Where the number of the order stands, if anywhere."""
+        """The field with the number of the order, if there is one."""
         return self.order or _ORDER_PATHS.get(self.message[:3])
 
 

@@ -45,7 +45,7 @@ def rescore_answers(
 def replay_assessment(
     loaded: LoadedRulebook, answers: Mapping[str, Any], *, attested: bool
 ) -> Assessment:
-    """Return the assessment of stored answers, made anew under their own version."""
+    """Assess stored answers again under their own version."""
     return assess(loaded, validate_answers(loaded, answers), attested=attested)
 
 

@@ -48,7 +48,7 @@ def report_rescoring(
 def find_replay_faults(
     store: Store, actor: Actor, rulebooks: Catalogue, screening_counts: Counter[str]
 ) -> Iterator[ReplayFault]:
-    """Yield the actor's screenings whose assessment does not come out the same to the byte.
+    """Yield the actor's screenings whose assessment is not the same byte for byte.
 
     `screening_counts` counts the screenings by rulebook.
     """

@@ -28,7 +28,7 @@ Prefer = Annotated[
 
 
 def minimal_response(model: type[FrozenModel], status: int = 200) -> dict[int | str, Any]:
-    """Return the OpenAPI response of a route that can answer in short, beside its full one."""
+    """Return the OpenAPI response of a route that can also answer in short."""
     schema = {"$ref": f"#/components/schemas/{model.__name__}"}
     return {status: {"content": {MINIMAL_MEDIA_TYPE: {"schema": schema}}}}
 

@@ -1,4 +1,4 @@
-"""Scores a chunk: one row of results for each row that was sent_rows, even if scoring it fails."""
+"""Scores a chunk: one row of results for each row that was sent, even if scoring it fails."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from api.batch_scoring.chunk_scorer import ScoredChunk, score_frame
 from api.batch_scoring.chunking import RowChunk, build_uniform_faults, compile_rules, unpack_chunk
 from api.batch_scoring.cohort.cohort_counts import count_part
 from api.batch_scoring.counts.part_counts import RowPlace, group_faults, list_notices
-from api.batch_scoring.writers import encode_ipc
+from api.batch_scoring.output.encoders import encode_ipc
 from api.store.batches.chunks import CHUNK_DONE, SET_ASIDE, ChunkOutcome, ClaimedChunk
 from schemas.batches.batch import (
     BAND_COLUMN,

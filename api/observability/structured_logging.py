@@ -115,7 +115,7 @@ def _list_frames(traceback: TracebackType | None) -> list[str]:
 
 
 def _shorten_path(filename: str) -> str:
-    """Return the path relative to its import folder, or `?` if it is no module."""
+    """Return the path relative to its import folder, or `?` if it is not a module."""
     path = Path(filename)
     if path.suffix != ".py":
         return "?"

@@ -41,7 +41,7 @@ class CircuitBreaker:
 
     @contextmanager
     def enter(self, host: Hashable) -> Iterator[HostAttempt]:
-        """Have the host to oneself for an attempt. Raises HostUnavailableError without waiting."""
+        """Make the only attempt at the host. Raises HostUnavailableError without waiting."""
         with self._lock:
             failures = self._failures.get(host)
             is_resting = failures is not None and failures.rests_until > self._now()
@@ -57,8 +57,8 @@ class CircuitBreaker:
                 self._note(host, attempt)
 
     @contextmanager
-    def enter_beside_others(self, host: Hashable) -> Iterator[HostAttempt]:
-        """Make an attempt beside others. Raises HostUnavailableError while the host rests."""
+    def enter_with_others(self, host: Hashable) -> Iterator[HostAttempt]:
+        """Make one of several attempts. Raises HostUnavailableError while the host rests."""
         with self._lock:
             failures = self._failures.get(host)
             if failures is not None and failures.rests_until > self._now():

@@ -74,7 +74,7 @@ def _talk(
     except smtplib.SMTPRecipientsRefused as error:
         raise MailRefusedError(next(iter(error.recipients.values()))[0]) from None
     except smtplib.SMTPResponseException as error:
-        if client.is_past_deadline:  # half a reply is no refusal
+        if client.is_past_deadline:  # half a reply is not a refusal
             raise OutboundError("timeout") from None
         raise MailRefusedError(error.smtp_code) from None
     except smtplib.SMTPException:  # the server closed the connection, or its replies make no sense

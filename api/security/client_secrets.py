@@ -53,7 +53,7 @@ def generate_api_key(*, test: bool) -> GeneratedApiKey:
 
 
 def parse_api_key(text: str) -> tuple[str, str]:
-    """Return the key's id and hash. Raises ValueError if the text is no API key."""
+    """Return the key's id and hash. Raises ValueError if the text is not an API key."""
     match = _API_KEY.fullmatch(text) if len(text) == API_KEY_LENGTH else None
     if match is None or _checksum(text[:-_CHECKSUM_LENGTH]) != text[-_CHECKSUM_LENGTH:]:
         raise ValueError("expected an API key")

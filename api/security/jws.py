@@ -25,7 +25,7 @@ class UnverifiedToken(NamedTuple):
 
 
 def decode_unverified(text: str) -> UnverifiedToken:
-    """Decode the header and the claims. Raises ValueError if the text is no signed token."""
+    """Decode the header and the claims. Raises ValueError if the text is not a signed token."""
     if len(text) > MAX_TOKEN_CHARACTERS or not _SHAPE.fullmatch(text):
         raise ValueError("expected three parts of base64url")
     header, claims, signature = text.split(".")

@@ -24,7 +24,7 @@ MIN_PASSWORD_CHARACTERS = 12
 MAX_PASSWORD_CHARACTERS = 200
 MIN_STRENGTH_SCORE = 3
 MIN_OWN_CHARACTERS = 8
-"""Letters and digits that a password must have beside expected and personal words."""
+"""Letters and digits that a password must have besides expected and personal words."""
 MIN_WORD_LETTERS = 3
 _SCORED_CHARACTERS = 72
 _UMLAUT_SPELLINGS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue"})

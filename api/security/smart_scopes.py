@@ -45,7 +45,7 @@ def is_smart_scope(scope: str) -> bool:
 
 
 def expand_scope(scope: str) -> frozenset[str]:
-    """Return the supported permissions of a scope; empty if it is no system scope."""
+    """Return the supported permissions of a scope; empty if it is not a system scope."""
     match = _SCOPE.fullmatch(scope)
     if match is None:
         return frozenset()

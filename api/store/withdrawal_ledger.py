@@ -1,4 +1,4 @@
-"""The ledger of withdrawals: a file outside the database, which restoring a backup does not undo.
+"""The ledger of withdrawals: a file outside the database, which outlasts a restored backup.
 
 Each line is a JSON object: an entry, which is written before its transaction commits, or the
 outcome of entries. Entries hold ids of this service and no patient data.

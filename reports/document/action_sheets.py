@@ -18,7 +18,7 @@ from schemas.rulebooks.rulebook_name import RulebookName
 
 
 def build_emergency(view: ReportView, phrases: Phrases) -> tuple[Block, ...]:
-    """Return what was marked and what to say beside what to do and what to take along."""
+    """Return what was marked, what to say, what to do and what to take."""
     flags = [flag for flag in list_body_flags(view) if flag.is_urgent]
     tier = flags[0].tier_id
     labels = "; ".join(flag.patient_label.rstrip(".") for flag in flags)

@@ -130,7 +130,7 @@ def _build_trend(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
 
 
 def _build_open_questions(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    """Return the other open questions, and those that do not concern."""
+    """Return the other open questions, and those that do not apply."""
     blocks = [
         paragraph(f"{row.text}.", "run", strong=f"{row.name}:") for row in view.other_open_questions
     ]

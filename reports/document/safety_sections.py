@@ -43,7 +43,7 @@ def build_safety_section(view: ReportView, phrases: Phrases) -> Section:
 
 
 def build_contradictions(view: ReportView, phrases: Phrases) -> tuple[Section, ...]:
-    """Return the answers that can't hold together; they stand above the result."""
+    """Return the answers that contradict each other, for the place above the result."""
     if not view.contradictions:
         return ()
     blocks = tuple(paragraph(text, "step", aside="\N{BULLET}") for text in view.contradictions)

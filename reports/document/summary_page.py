@@ -149,7 +149,7 @@ def _list_strongest(reasons: tuple[Reason, ...], limit: int, phrases: Phrases) -
 
 
 def _describe_reason(reason: Reason) -> str:
-    """Return the finding; why it counts less stands in the full reckoning."""
+    """Return the finding; the full scoring says why it counts for less."""
     return (
         f"{reason.finding} ({reason.discount_note})."
         if reason.discount_note

@@ -7,7 +7,7 @@ from schemas.assessments.assessment import Assessment
 from schemas.assessments.assessment_context import Guidance
 
 ChooseGuidance = Callable[[Mapping[str, Any], Assessment], Guidance | None]
-"""Chooses next steps and sheet for answers beside an assessment; None by the first rules."""
+"""Chooses next steps and sheet for answers and their assessment; None by the first rules."""
 
 
 class AssessedIntake(NamedTuple):

@@ -1,4 +1,4 @@
-"""Load what paper knows of questions beside what a rulebook says: `templates/paper.toml`."""
+"""Load what paper knows of questions besides what a rulebook says: `templates/paper.toml`."""
 
 import tomllib
 from functools import cache
@@ -10,7 +10,7 @@ from schemas.base import FrozenModel, Many, Name
 
 
 class HeadingFact(FrozenModel):
-    """A question whose answer stands in the heading, and the phrase of its unit."""
+    """A question whose answer is in the heading, and the phrase of its unit."""
 
     question: Name
     unit: Name

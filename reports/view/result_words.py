@@ -69,7 +69,7 @@ def find_possible_bands(rulebook: Rulebook, total: TotalPoints) -> PossibleBands
 
 
 def _find_band(rulebook: Rulebook, points: Decimal) -> Band:
-    """Return the band of the table for these points, whatever else it needs."""
+    """Return the band of the table for these points, regardless of its other needs."""
     return next(band for band in reversed(rulebook.band) if is_reached(band, points))
 
 

@@ -131,7 +131,7 @@ def _choose_plain_phrase(rulebook: Rulebook, intake: AssessedIntake) -> str:
 
 
 def _list_numbers(heading: ReportHeading, kind: str, phrases: Phrases) -> tuple[str, ...]:
-    """Return the numbers of one kind; helplines for violence at home stand on no sheet."""
+    """Return the numbers of one kind; no sheet has helplines for violence at home."""
     default_label = phrases.say(f"sheet_number_{kind}")
     return tuple(
         f"{clean_line(line.label or default_label)}: {clean_line(line.number)}"

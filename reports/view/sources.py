@@ -77,7 +77,7 @@ def is_settled(criterion: WeighedCriterion) -> bool:
 
 
 def _shorten(citation: Citation) -> str:
-    """Return first author and journal, year and pages; the whole text if they can't be told."""
+    """Return first author and journal, year and pages; the whole text if they can't be found."""
     match = _AUTHORS_TITLE_JOURNAL.match(citation.text)
     if match is None:
         return citation.text

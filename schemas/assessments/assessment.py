@@ -201,7 +201,7 @@ class Assessment(FrozenModel):
     ] = MISSING
     not_asked: Annotated[
         Many[str] | MISSING,
-        Field(description="Questions that do not concern this person. Never read as a no."),
+        Field(description="Questions that do not apply to this person. Never read as a no."),
     ] = MISSING
     what_if: Many[WhatIf] | None
     gradings: dict[str, GradingResult] | None
@@ -214,7 +214,7 @@ class Assessment(FrozenModel):
     ] = MISSING
     contradictions: Annotated[
         Many[Contradiction] | MISSING,
-        Field(description="Answers that cannot hold together. They never change points."),
+        Field(description="Answers that contradict each other. They never change points."),
     ] = MISSING
     next_steps: Many[NextStepOption] | None
     sheet: PatientSheet | MISSING = MISSING
@@ -226,3 +226,7 @@ class Assessment(FrozenModel):
         ),
     ] = MISSING
     limitations: Many[str]
+
+    def find_band(self) -> str | None:
+        """Return the id of the first band that a total reached; None without a band."""
+        return next((total.band for total in (self.totals or {}).values() if total.band), None)

@@ -1,4 +1,4 @@
-"""Models of what an assessment says beside points: gradings, patterns, explanations, next steps."""
+"""Models of what an assessment says besides points: gradings, patterns, next steps ..."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -80,7 +80,7 @@ class NextStepOption(FrozenPart):
 class AlternativeExplanation(FrozenPart):
     """Another explanation of the answers: its true signs, and what would settle it.
 
-    `strength` is the sum of its signs, which orders explanations and is no likelihood.
+    `strength` is the sum of its signs, which orders explanations and is not a likelihood.
     """
 
     id: str
@@ -93,7 +93,7 @@ class AlternativeExplanation(FrozenPart):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradiction(FrozenPart):
-    """Answers that cannot hold together, in one sentence."""
+    """Answers that contradict each other, in one sentence."""
 
     id: str
     text: str

@@ -83,7 +83,7 @@ class RescoringReport(FrozenModel):
 
 
 class ReplayFault(FrozenModel):
-    """A stored screening whose assessment does not come out the same."""
+    """A stored screening whose assessment is not the same when scored again."""
 
     organisation: str
     screening: str
@@ -92,7 +92,7 @@ class ReplayFault(FrozenModel):
 
 
 class ReplayReport(FrozenModel):
-    """Whether every stored assessment comes out the same to the byte under its own version."""
+    """Whether every stored assessment is the same byte for byte when scored again."""
 
     screenings: int
     faults: Many[ReplayFault]

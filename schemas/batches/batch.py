@@ -59,7 +59,9 @@ class RowProblem(FrozenModel):
     row: int = Field(ge=1)
     line: int | None = None
     file: str | None = Field(default=None, description="Set if a batch has several files.")
-    column: str | None = Field(default=None, description="Null if the problem is of the whole row.")
+    column: str | None = Field(
+        default=None, description="Null if the problem concerns the whole row."
+    )
     code: str
     expected: str
 
@@ -166,7 +168,7 @@ class BatchSummary(FrozenModel):
     problems_total: int = Field(default=0, description="`problems` may be fewer.")
     faults: Many[FaultGroup] = Field(default=(), description="The problems by kind.")
     notices: Many[RowNotice] = ()
-    blank_lines: int = Field(default=0, description="Lines of the files that are no row.")
+    blank_lines: int = Field(default=0, description="Lines of the files that are not rows.")
     columns_left_out: Many[str] = Field(default=(), description="Columns that were not read.")
     notes: Many[str] = Field(default=(), description="How the files were read.")
     cohort: Cohort | None = None

@@ -50,7 +50,7 @@ class ScoringBatch(BatchProgress):
         default=(), description="Rows that were scored but that someone should look at."
     )
     columns_left_out: int = Field(default=0, description="Columns that were not read.")
-    blank_lines: int = Field(default=0, description="Lines of the file that are no row.")
+    blank_lines: int = Field(default=0, description="Lines of the file that are not rows.")
     notes: Many[str] = Field(default=(), description="How the file was read.")
     links: dict[str, str]
 

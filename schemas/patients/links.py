@@ -55,7 +55,7 @@ class Draft(FrozenModel):
     )
     entered: dict[str, Many[str]] = Field(
         default_factory=dict,
-        description="What was entered and is no valid answer, by the names of the form's fields.",
+        description="What was entered and is not valid, by the names of the form's fields.",
     )
     adversity: bool | None = Field(default=None, description="Consent to questions on adversity.")
     seen: Many[Name] = Field(default=(), description="Red flags whose advice the patient has read.")

@@ -16,7 +16,7 @@ class AcceptableRange(FrozenModel):
     """`[[acceptable_range]]`: a range of bands narrow enough for a band; all its keys must hold.
 
     `ends` are the least and the most band, `answered` the questions that must be answered unless
-    they do not concern.
+    they do not apply.
     """
 
     most_bands_apart: int = Field(ge=0)
@@ -92,7 +92,7 @@ class Alternative(FrozenModel):
 
 
 class ContradictionRule(FrozenModel):
-    """`[[contradiction]]`: answers that cannot hold together."""
+    """`[[contradiction]]`: answers that contradict each other."""
 
     id: Name
     when: Condition

@@ -44,8 +44,8 @@ class Question(FrozenModel):
     """`[[question]]`: one question; `shown` if no rule reads it but the report prints it.
 
     `core` marks the short form. Where `ask_when` is false and the question is unanswered, it does
-    not concern: it is not shown, and conditions read its `neutral` answer if it has one. With
-    `offers_not_concerned` a form offers that words, sent as false.
+    not apply: it is not shown, and conditions read its `neutral` answer if it has one. With
+    `offers_not_concerned` a form offers "does not apply", which is sent as false.
     """
 
     id: Name

@@ -1,6 +1,6 @@
 """Reads answers into facts: options in questionnaire order, neutral answers and derived values.
 
-A question that does not concern has its neutral answer among the facts, never among the answers
+A question that does not apply has its neutral answer among the facts, never among the answers
 that were sent. Derived values that read a result of the assessment are left to its end.
 """
 
@@ -23,7 +23,7 @@ class IntakeFacts(NamedTuple):
     """What one intake says; `attested` means that a clinician is named for the clinician's part.
 
     `answers` are those that were sent. `not_asked` are the unanswered questions that do not
-    concern, `undecided` those of which it is not known.
+    apply, `undecided` those of which it is not known whether they do.
     """
 
     answers: Mapping[str, Any]
@@ -33,7 +33,7 @@ class IntakeFacts(NamedTuple):
     attested: bool = False
 
     def is_open(self, question: str) -> bool:
-        """Return whether the question is unanswered and concerns, or may concern."""
+        """Return whether the question is unanswered and applies, or may apply."""
         return self.facts.get(question) is None and question not in self.not_asked
 
 

@@ -40,7 +40,7 @@ def find_condition_subjects(
 
 
 def find_early_values(book: Rulebook) -> set[str]:
-    """Return the derived values that tell whether a question concerns; none reads a neutral."""
+    """Return the derived values that tell whether a question applies; none reads a neutral."""
     by_id = {derived.id: derived for derived in book.derived}
     conditions = [question.ask_when for question in book.question]
     return find_condition_subjects(conditions, by_id) & by_id.keys()

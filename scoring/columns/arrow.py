@@ -21,7 +21,7 @@ from scoring.compiled_rulebook import LoadedRulebook
 class ArrowRules:
     """One rulebook over record batches; `schema` is the schema of the results.
 
-    Columns to `keep` are no questions; they are returned behind the results, as texts.
+    Columns to `keep` are not questions; they are returned after the results, as texts.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Sets the neutral answers of questions that do not concern, as stages of Polars expressions."""
+"""Sets the neutral answers of questions that do not apply, as stages of Polars expressions."""
 
 import polars as pl
 
@@ -14,17 +14,17 @@ from scoring.columns.derived_values import derived_expression
 
 
 def is_hidden(question: str) -> pl.Expr:
-    """Return the column that tells whether a question with `ask_when` does not concern."""
+    """Return the column that tells whether a question with `ask_when` does not apply."""
     return pl.col(_hidden_column_name(question))
 
 
 def is_undecided(question: str) -> pl.Expr:
-    """Return the column that tells whether it is unknown if an open question concerns."""
+    """Return the column that tells whether it is unknown if an open question applies."""
     return pl.col(_undecided_column_name(question))
 
 
 def is_open(question: Question) -> pl.Expr:
-    """Return whether the question is unanswered and concerns, or may concern."""
+    """Return whether the question is unanswered and applies, or may apply."""
     is_unanswered = answer_column(question.id).is_null()
     return is_unanswered if question.ask_when is None else is_unanswered & ~is_hidden(question.id)
 

@@ -33,7 +33,7 @@ def score_frame(
 def score_columns(columns: Sequence[str], rulebook: str = "nociplastic") -> pl.Expr:
     """Return an expression over columns of answers: a struct with a field for each result.
 
-    Raises UnknownRulebookError, and ValueError for a column that is no question.
+    Raises UnknownRulebookError, and ValueError for a column that is not a question.
     """
     rules, names = _find_rules(rulebook)
     names.refuse_unknown(columns, ignore_unknown=False)

@@ -71,7 +71,7 @@ class MissingAnswerExpressions:
         return self._list_questions(keys)
 
     def list_first_questions(self, changes_band: pl.Expr) -> pl.Expr:
-        """Return the first three questions, only such as must be answered if no band changes."""
+        """Return the first three questions; only required ones if no answer can change the band."""
         first_of_all, first_required = (
             self._list_questions(keys).list.head(FIRST_QUESTIONS)
             for keys in ([*self._must_keys(), *self._swing_keys()], self._must_keys())

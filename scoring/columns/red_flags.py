@@ -81,7 +81,7 @@ class FlagExpressions:
 
 
 def list_open(questions: Sequence[Question]) -> pl.Expr:
-    """Return the ids of those of the questions that are unanswered and concern."""
+    """Return the ids of those of the questions that are unanswered and apply."""
     indexes = [
         pl.when(is_open(question)).then(pl.lit(index, pl.UInt8))
         for index, question in enumerate(questions)

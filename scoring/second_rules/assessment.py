@@ -62,7 +62,7 @@ class SecondRules:
         return Assessment(**parts)
 
     def choose_guidance(self, answers: Mapping[str, Any], assessment: Assessment) -> Guidance:
-        """Return the guidance for these answers beside the results of this assessment."""
+        """Return the guidance for these answers and the results of this assessment."""
         flags = assessment.safety.flags
         body_tier = next((flag.tier for flag in flags if flag.about_person is not True), NO_TIER)
         results = build_result_facts(dict(assessment), body_tier)

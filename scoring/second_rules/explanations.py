@@ -1,4 +1,4 @@
-"""Lists other explanations of the answers, and answers that cannot hold together."""
+"""Lists other explanations of the answers, and answers that contradict each other."""
 
 from collections.abc import Callable
 from functools import cache

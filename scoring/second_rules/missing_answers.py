@@ -55,7 +55,7 @@ class MissingAnswerRules:
     def list_first_questions(
         self, missing: Sequence[MissingAnswer], *, changes_band: bool
     ) -> tuple[str, ...]:
-        """Return the first three questions, only such as must be answered if no band changes."""
+        """Return the first three questions; only required ones if no answer can change the band."""
         names = [answer.question for answer in missing if changes_band or answer.swing is None]
         return tuple(names[:FIRST_QUESTIONS])
 
@@ -64,7 +64,7 @@ class MissingAnswerRules:
     ) -> int | None:
         """Return the hundredths between the ends of the question's criteria.
 
-        All other criteria stay as they stand. None if no criterion could move its domain.
+        All other criteria stay as they are. None if no criterion could move its domain.
         """
         names = {question.id}
         names |= {name for name in intake.undecided if question.id in self._reads.asks[name]}

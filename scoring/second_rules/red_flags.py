@@ -1,4 +1,4 @@
-"""Raises red flags by urgency, and shows as assessed what a named clinician has assessed."""
+"""Raises red flags by urgency, and marks those that a named clinician has assessed."""
 
 from typing import NamedTuple
 

@@ -10,7 +10,7 @@ RESULT_NAMES = (
     *("status", "band", "tier", "body_tier", "picture", "all_asked"),
     *("alternatives", "contradictions"),
 )
-"""The results a condition can read, beside the grade of each grading and the points of a total."""
+"""The results a condition can read, besides the grade of each grading and the points of a total."""
 
 
 def build_result_facts(parts: Mapping[str, Any], body_tier: str) -> Facts:

@@ -1,4 +1,4 @@
-"""Lists the values of a question, derived value or result that statements about it tell apart.
+"""Lists the values of a question, derived value or result that its statements distinguish.
 
 Each kind of options, both truth values, and the numbers at and next to each edge.
 """

@@ -53,12 +53,12 @@ def check_word_places(book: Rulebook) -> Faults:
 
 
 def check_derived_order(book: Rulebook) -> Faults:
-    """Yield a fault for each derived value that reads one that stands after it."""
+    """Yield a fault for each derived value that reads a later one."""
     later_ids = {derived.id for derived in book.derived}
     for derived in book.derived:
         for statement in iterate_statements(derived.when):
             if statement.subject in later_ids:
-                yield f"derived {derived.id}: reads {statement.subject}, which stands after it"
+                yield f"derived {derived.id}: reads {statement.subject}, which comes after it"
         later_ids.discard(derived.id)
 
 

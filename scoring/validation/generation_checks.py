@@ -1,4 +1,4 @@
-"""Checks what the second generation of scoring rules asks of a rulebook, and the first refuses."""
+"""Checks what each generation of scoring rules requires of a rulebook, and refuses."""
 
 from schemas.rulebooks.conditions import Always
 from schemas.rulebooks.rulebook import Question, Rulebook

@@ -1,4 +1,4 @@
-"""Tries whether a neutral answer could change points, against leaving its question open.
+"""Checks by trial that a neutral answer gives the same points as an open question.
 
 Answers are drawn until `ask_when` was false often enough, to the questions that matter alone. The
 draws are seeded: a rulebook always gets the same ones.
@@ -74,7 +74,7 @@ class _NeutralTrial:
                 yield f"question {self._question.id}: its neutral moves points of criterion {name}"
 
     def _draw_hidden(self) -> Iterator[Mapping[str, Any]]:
-        """Yield drawn answers with which the question does not concern."""
+        """Yield drawn answers with which the question does not apply."""
         draws = Random(self._question.id)  # noqa: S311  # nosec B311 - examples, no secrets
         for _ in range(MAX_DRAWS):
             answers = {

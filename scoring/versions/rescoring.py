@@ -1,6 +1,6 @@
 """Scores answers again under another version, and tells what comes out differently.
 
-The first assessment is never changed; the new one stands beside it.
+The first assessment is never changed; the new one is stored in addition to it.
 """
 
 from collections.abc import Mapping
@@ -69,7 +69,7 @@ def compare_assessments(before: Assessment, after: Assessment) -> AssessmentDiff
     return AssessmentDifference(
         status=(before.status, after.status),
         tier=(before.safety.tier, after.safety.tier),
-        band=(_find_band(before), _find_band(after)),
+        band=(before.find_band(), after.find_band()),
         lost_flags=tuple(flag for flag in flags_before if flag not in flags_after),
         new_flags=tuple(flag for flag in flags_after if flag not in flags_before),
         criteria=tuple(
@@ -78,8 +78,3 @@ def compare_assessments(before: Assessment, after: Assessment) -> AssessmentDiff
             if name in points_after and points_after[name] != points
         ),
     )
-
-
-def _find_band(assessment: Assessment) -> str | None:
-    totals = (assessment.totals or {}).values()
-    return next((total.band for total in totals if total.band), None)

@@ -36,7 +36,7 @@ def main(arguments: list[str]) -> int:
     for change in unaccepted:
         print(f"breaks clients of {last_release['info']['version']}: {change}")
     for pattern in idle:
-        print(f"accepted.toml names what is no break: {pattern}")
+        print(f"accepted.toml names a change that breaks nothing: {pattern}")
     return 1 if unaccepted or idle else 0
 
 

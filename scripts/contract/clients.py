@@ -55,7 +55,7 @@ def install_tools() -> None:
 
 
 def generate_clients() -> None:
-    """Make a client with each generator, anew."""
+    """Make a new client with each generator."""
     for client in FOLDER.glob("*_made*"):
         shutil.rmtree(client) if client.is_dir() else client.unlink()
     run(PYTHON / "openapi-python-client", "generate", "--path", DESCRIPTION, "--meta", "none",

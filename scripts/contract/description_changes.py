@@ -1,7 +1,7 @@
 """Compares two OpenAPI descriptions, and names what a client of the first would stumble over.
 
 What the service takes may only widen, and what it sends may only gain members. New words of a
-closed list in answers are no break: the documentation says to expect them.
+closed list in answers break nothing: the documentation says to expect them.
 """
 
 from collections.abc import Iterator

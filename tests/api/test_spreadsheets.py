@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from api.batch_scoring.writers import encode_csv
+from api.batch_scoring.output.encoders import encode_csv
 from api.spreadsheets import encode_rows, escape_formula
 
 SIGNS = "=+-@＝＋－＠﹦﹢﹣﹫\N{MINUS SIGN}"  # noqa: RUF001 - spreadsheets read the wide forms too
@@ -67,4 +67,4 @@ def test_every_file_of_cells_is_written_here_or_by_the_writer_of_batches():
         for file in API.rglob("*.py")
         if writing.search(file.read_text(encoding="utf-8"))
     }
-    assert modules == {"spreadsheets.py", "batch_scoring/writers.py"}
+    assert modules == {"spreadsheets.py", "batch_scoring/output/encoders.py"}

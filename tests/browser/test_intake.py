@@ -280,7 +280,7 @@ class TestSafetyAtHome:
 
 
 def read_later_pages(page, url):
-    """Return the texts of all pages, opened anew, then of the pages after sending."""
+    """Return the texts of all pages, opened again, then of the pages after sending."""
     texts = []
     steps = len(load_form().steps) - 1
     for name in [*range(1, steps + 1), "advice", "saved", "review", ""]:

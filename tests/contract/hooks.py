@@ -33,7 +33,7 @@ def before_call(context, case, kwargs):  # noqa: ARG001 - the hook's own signatu
 
 
 def _let_days_be_past(body):
-    """Put a day that was where one is given that can be read; what is no day stays."""
+    """Replace each valid day by one in the past; other texts stay."""
     for carrier, name, day in (
         (body, "answered_on", "2020-02-29"),
         (body.get("patient") if isinstance(body, dict) else None, "birth_date", "1950-06-01"),

@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "contract"))
-from breaking_changes import find_newest_release  # noqa: E402 - scripts are no package
+from breaking_changes import find_newest_release  # noqa: E402 - scripts are not a package
 from description_changes import list_breaking_changes  # noqa: E402
 
 PAGE = {"in": "query", "name": "page", "schema": {"type": "integer"}}

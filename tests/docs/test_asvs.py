@@ -81,7 +81,7 @@ def find_row_faults(row: list[str]) -> list[str]:
     if not wording or not where:
         faults.append("an empty cell")
     if shown_by.count("`") != 2 * len(tests):
-        faults.append("a name that is no test")
+        faults.append("a name that is not a test")
     if state not in {"met", "not met", "not ours"}:
         faults.append(f"state {state}")
     is_shown_otherwise = shown_by in {"by documentation", "by absence"}

@@ -60,3 +60,10 @@ def test_a_reference_page_lists_each_name_once_and_no_other(page, entry, names):
     text = (ROOT / "docs" / "reference" / page).read_text(encoding="utf-8")
     assert len(names) > 9
     assert sorted(re.findall(entry, text, re.MULTILINE)) == sorted(names)
+
+
+def test_every_path_on_the_map_of_the_code_exists():
+    text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    paths = re.findall(r"`((?:api|scoring|reports|schemas|tests|scripts)/[\w./-]+)`", text)
+    assert len(paths) > 60
+    assert [path for path in paths if not (ROOT / path).exists()] == []

@@ -1,4 +1,4 @@
-"""What was stored is assessed again to the byte: the digests are those of the release."""
+"""Stored answers are assessed again byte for byte: the digests are those of the release."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""One real thing of a clinic for each parameter that stands in an address."""
+"""One real resource of a clinic for each parameter of a path."""
 
 import re
 from typing import Any
@@ -60,7 +60,7 @@ ONE_OF_EACH = (
 """What a path without parameters gets one of."""
 
 NOBODYS = {"suffix": "pdf", "sha256": "0" * 64, "number": "1", "form": "phq4"}
-"""What stands in a path and is no thing of anybody."""
+"""Values of path parameters that do not belong to any organisation."""
 
 
 def things_of(client: TestClient, path: str = "/v1/batches") -> dict[str, str]:
@@ -225,5 +225,5 @@ def _nobodys(path: str) -> dict[str, str]:
 
 
 def parameters_of(path: str) -> list[str]:
-    """The parameters that stand in a path."""
+    """The parameters of a path."""
     return [item for item in re.findall(r"\{(\w+)\}", path) if item not in NOBODYS]

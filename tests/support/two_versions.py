@@ -1,4 +1,4 @@
-"""Catalogues with both versions of nociplastic, whatever the index of the product says."""
+"""Catalogues in which both versions of nociplastic are active."""
 
 import re
 from functools import cache

@@ -70,7 +70,7 @@ def _build_router(name: str, scope: str, tag: str) -> APIRouter:
     def decide_approval(
         approval: ApprovalId, decision: Decision, context: RequestContextDep
     ) -> DecidedRequest:
-        """Carry out the request, or drop it. One's own request can only be rejected (409)."""
+        """Carry out the request, or drop it. You can only reject your own request (409)."""
         is_approved = decision.decision == "approve"
         with context.transaction() as work:
             outcome = approvals.decide_request(work, approval, kinds, is_approved=is_approved)

@@ -127,7 +127,7 @@ def delete_key(client: ClientId, kid: Kid, context: RequestContextDep) -> None:
 def set_key_set(
     client: ClientId, key_set: ClientKeySet, context: RequestContextDep
 ) -> ClientKeySet:
-    """Set the JWKS URL for `private_key_jwt`. To rotate a key, publish the new one beside the old.
+    """Set the JWKS URL for `private_key_jwt`. To rotate a key, publish the new one next to it.
 
     The service fetches the set when needed, and only from hosts that the operator has allowed.
     """

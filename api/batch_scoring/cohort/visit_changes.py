@@ -32,7 +32,7 @@ _CHANGES = ("improved", "unchanged", "worsened", "first_score_zero")
 def build_visits(
     visits: Visits, loaded: LoadedRulebook, labels: CohortLabels
 ) -> CohortVisits | None:
-    """Return the change over time; None if nobody has several visits."""
+    """Return the change over time; None if no one has several visits."""
     if visits.frame.is_empty():
         return None
     rule, frame = find_change_rule(loaded), visits.frame

@@ -12,7 +12,7 @@ _MARKUP = re.compile(r"<[^>]*>")
 
 
 class DictionaryField(NamedTuple):
-    """A field of a data dictionary: its label, and its choices by what stands in its cells."""
+    """A field of a data dictionary: its label, and its choices by the content of its cells."""
 
     name: str
     label: str
@@ -27,7 +27,7 @@ def read_dictionary(file: Path) -> dict[str, DictionaryField]:
     except UnicodeDecodeError:
         raise UnusableInputError(f"{file}: the data dictionary must be UTF-8") from None
     if "" in fields or not fields:
-        raise UnusableInputError(f"{file}: is no REDCap data dictionary (CSV)")
+        raise UnusableInputError(f"{file}: is not a REDCap data dictionary (CSV)")
     return fields
 
 

@@ -94,7 +94,7 @@ class QuestionMap(FrozenModel):
 class SharedCells(FrozenModel):
     """Columns that one row of a record fills for all of its rows, as REDCap has it for repeats.
 
-    The row that fills them comes first. It is no row of its own if it answers nothing else.
+    The row that fills them comes first. It is not a row itself if it answers nothing else.
     """
 
     by: SourceColumn = Field(description="The column that names the record.")

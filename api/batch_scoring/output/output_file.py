@@ -8,9 +8,14 @@ import polars as pl
 from api.batch_scoring.checkpoints import Checkpoints, read_files, sync_folder
 from api.batch_scoring.compression import compress_member
 from api.batch_scoring.file_formats import FileFormat
+from api.batch_scoring.output.encoders import (
+    encode_csv,
+    encode_ipc,
+    encode_ndjson,
+    merge_into_parquet,
+)
 from api.batch_scoring.output.spss import write_spss
 from api.batch_scoring.output.workbook import write_workbook
-from api.batch_scoring.writers import encode_csv, encode_ipc, encode_ndjson, merge_into_parquet
 from scoring.compiled_rulebook import LoadedRulebook
 
 

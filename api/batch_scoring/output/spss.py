@@ -7,7 +7,7 @@ from pathlib import Path
 import polars as pl
 
 from api.batch_scoring.file_formats import UnusableInputError
-from api.batch_scoring.results_codebook import list_codebook_rows
+from api.batch_scoring.output.results_codebook import list_codebook_rows
 from schemas.batches.batch import LIST_SEPARATOR
 from scoring.compiled_rulebook import LoadedRulebook
 

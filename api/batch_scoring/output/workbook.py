@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 
 from api.batch_scoring.file_formats import CODEBOOK_SHEET, UnusableInputError
-from api.batch_scoring.results_codebook import CODEBOOK_HEADER, list_codebook_rows
+from api.batch_scoring.output.results_codebook import CODEBOOK_HEADER, list_codebook_rows
 from schemas.batches.batch import LIST_SEPARATOR
 from scoring.compiled_rulebook import LoadedRulebook
 

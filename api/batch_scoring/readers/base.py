@@ -11,8 +11,8 @@ from scoring.columns.reading.parsing import FAULT_SCHEMA, LineLookup
 class ParsedRows(NamedTuple):
     """Parsed rows under our column names, their faults by row from 0, and their lines, if any.
 
-    `blank_lines` are lines of the file that are no row, `left_out` columns or members that are not
-    read, and `notes` sentences about the file that its sender should know.
+    `blank_lines` are lines of the file that are not rows, `left_out` columns or members that are
+    not read, and `notes` sentences about the file that its sender should know.
     """
 
     frame: pl.DataFrame

@@ -128,7 +128,7 @@ def _read_workbook(source: Source, options: TableOptions) -> OpenedTable:
     lines = sheet.to_python(skip_empty_area=False)
     header_place = options.header_line - 1
     if header_place >= len(lines) or not any(map(_to_text, lines[header_place])):
-        raise UnusableInputError(f"sheet {sheet.name!r}, line {header_place + 1} is no header")
+        raise UnusableInputError(f"sheet {sheet.name!r}, line {header_place + 1} is not a header")
     header = [(_to_text(cell) or "").strip() for cell in lines[header_place]]
     while header and not header[-1]:
         header.pop()

@@ -45,12 +45,12 @@ def decode_stream(stream: BinaryIO, encoding: str | None) -> DecodedStream:
     """Return the stream as UTF-8 without a byte-order mark, with the line ends LF or CRLF.
 
     The encoding is that of the mark, the given one, or a detected one. Raises UnusableInputError
-    for content that is no text.
+    for content that is not text.
     """
     start = _read_sample(stream)
     content = describe_content(start)
     if content is not None:
-        raise UnusableInputError(f"this is no text but {content}")
+        raise UnusableInputError(f"this is {content}, not text")
     mark, marked_encoding = next(
         ((mark, name) for mark, name in _MARKS if start.startswith(mark)), (b"", None)
     )

@@ -17,7 +17,7 @@ from api.batch_scoring.cohort.cohort_counts import build_cohort
 from api.batch_scoring.cohort.cohort_page import render_cohort_page
 from api.batch_scoring.cohort.cohort_texts import DEFAULT_LANGUAGE
 from api.batch_scoring.file_formats import BatchFormat
-from api.batch_scoring.result_stream import MEDIA_TYPES, stream_results
+from api.batch_scoring.output.result_stream import MEDIA_TYPES, stream_results
 from api.batches.file_transfer import (
     RETRY_AFTER_SECONDS,
     negotiate_format,

@@ -26,7 +26,7 @@ from api.security.claims import CLOCK_SKEW_SECONDS
 from api.store.accounts import issuers
 from api.store.accounts.callers import Caller
 from api.store.forms import form_settings
-from api.store.screenings.latest import find_latest_screening
+from api.store.screenings.latest_screening import find_latest_screening
 from api.store.transaction import Transaction
 from schemas.base import FrozenModel
 from schemas.patients.screening import Screening
@@ -172,7 +172,7 @@ def receive_feedback(
     hook_call: HookCallDep,
     rulebooks: CatalogueDep,
 ) -> FeedbackResponse:
-    """Record in the audit trail if a card was accepted or overridden. Reasons are not stored."""
+    """Record in the audit whether a card was accepted or overridden. Reasons are not stored."""
     if service not in list_active_rulebooks(rulebooks):
         raise Problem("not_found")
     with acts.transaction() as work:

@@ -21,7 +21,10 @@ def migrate(
     *,
     check: Annotated[
         bool,
-        typer.Option("--check", help="Change nothing; exit status 1 if the schema is another."),
+        typer.Option(
+            "--check",
+            help="Change nothing; exit status 1 if the schema is not that of this release.",
+        ),
     ] = False,
 ) -> None:
     """Update the database schema to this release; on PostgreSQL create the tables."""
@@ -36,8 +39,8 @@ def migrate(
 def backup(to: BackupTarget) -> None:
     """Back up the database while it is in use; a backup is useless without the key ring.
 
-    Beside a copy of the embedded database lies its wrapped key. On PostgreSQL the file is a dump by
-    the role of NOCISCREEN_BACKUP_DATABASE_URL, which must see all rows.
+    The wrapped key of an embedded database is written next to the copy. On PostgreSQL the file is a
+    dump by the role of NOCISCREEN_BACKUP_DATABASE_URL, which must see all rows.
     """
     from api.store.accounts.organisations import OPERATOR_ACTOR
     from api.store.database.engine import DatabaseError

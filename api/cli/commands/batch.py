@@ -219,8 +219,8 @@ def _write_summary(summary: "BatchSummary", summary_json: Path | None, report: P
 def _write_description(
     loaded: "LoadedRulebook", out: str | None, *, codebook: bool, results: bool
 ) -> None:
-    from api.batch_scoring.codebook import render_codebook_csv, render_template_csv
-    from api.batch_scoring.results_codebook import render_results_codebook_csv
+    from api.batch_scoring.input_codebook import render_codebook_csv, render_template_csv
+    from api.batch_scoring.output.results_codebook import render_results_codebook_csv
 
     if results:
         text = render_results_codebook_csv(loaded)

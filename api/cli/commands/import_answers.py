@@ -90,7 +90,8 @@ def import_answers(  # noqa: PLR0913, PLR0917 - Typer passes each option as a pa
     to: Annotated[
         str | None,
         typer.Option(
-            "--to", help="Carry the answers to this version (instrument@version) and store them so."
+            "--to",
+            help="Carry the answers to this version (instrument@version) and store them under it.",
         ),
     ] = None,
     rulebook: Annotated[

@@ -38,7 +38,7 @@ def rescore(  # noqa: PLR0913 - Typer passes each option as a parameter
     """Report what stored screenings would become under another version; nothing is changed.
 
     With --verify, score every stored screening again under its own version: exit status 1 if an
-    assessment does not come out the same to the byte.
+    assessment is not the same byte for byte.
     """
     if verify:
         _verify(organisation)

@@ -45,7 +45,7 @@ def name_patient(
     if len(patient_ids) != 1:
         outcome = NOT_UNIQUE if patient_ids else NOT_FOUND
         return AttemptResult("permanent_failure", outcome, result.receiver_code)
-    sendable_bundle: dict[str, Any] = _name(bundle, number, f"Patient/{patient_ids.pop()}")
+    sendable_bundle: dict[str, Any] = _add_reference(bundle, number, f"Patient/{patient_ids.pop()}")
     return sendable_bundle
 
 
@@ -87,18 +87,20 @@ def _is_patient(resource: Any, number: SoughtIdentifier) -> bool:
     return False
 
 
-def _name(value: Any, number: SoughtIdentifier, reference: str) -> Any:
-    """Add the reference beside each reference by this number."""
+def _add_reference(value: Any, number: SoughtIdentifier, reference: str) -> Any:
+    """Add the reference to each reference by this number."""
     match value:
         case {"resourceType": _, **members}:
-            resource = {name: _name(item, number, reference) for name, item in members.items()}
+            resource = {
+                name: _add_reference(item, number, reference) for name, item in members.items()
+            }
             return {"resourceType": value["resourceType"]} | resource
         case {"identifier": {"system": number.system, "value": number.value}} if (
             value.get("type", "Patient") == "Patient" and "reference" not in value
         ):
             return {"reference": reference} | value
         case dict():
-            return {name: _name(item, number, reference) for name, item in value.items()}
+            return {name: _add_reference(item, number, reference) for name, item in value.items()}
         case list():
-            return [_name(item, number, reference) for item in value]
+            return [_add_reference(item, number, reference) for item in value]
     return value

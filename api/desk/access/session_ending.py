@@ -9,7 +9,7 @@ ACCOUNT_PATH = "/desk/account"
 OTHER_SESSIONS = "others"
 ENDED_NOTICE, ALREADY_ENDED_NOTICE = "ended", "already-ended"
 UNCONFIRMED_NOTICE, NOT_RENEWED_NOTICE = "unconfirmed", "not-renewed"
-"""What the account page says: what became of the sessions, or why none ended."""
+"""What the account page says: which sessions ended, or why none did."""
 
 
 def end_chosen_sessions(desk: PractitionerPage, selection: str) -> Response:

@@ -71,7 +71,7 @@ def read_scopes(fields: FormFields, name: str) -> list[str]:
 
 
 def read_whole_number(text: str) -> int | str | None:
-    """Return the number; None for an empty text; the text itself if it is no number."""
+    """Return the number; None for an empty text; the text itself if it is not a number."""
     text = text.strip()
     if not text:
         return None

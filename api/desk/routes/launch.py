@@ -25,7 +25,7 @@ from api.desk.screening_rows import list_instrument_choices
 from api.store.accounts import login_credentials, sessions
 from api.store.errors import ConflictError
 from api.store.forms.links import LinkRequest
-from api.store.screenings import of_patient
+from api.store.screenings import patient_screenings
 from api.store.transaction import Transaction
 from api.web import cookies
 from api.web.page_route import PageRoute, read_field
@@ -91,7 +91,7 @@ def show_launched(desk: PractitionerPageDep) -> Response:
     if context.patient is None:
         return _end_launch(desk, desk.redirect("/desk"))
     with desk.context.transaction() as work:
-        of_this_patient = of_patient.list_screenings(work, context.patient)
+        of_this_patient = patient_screenings.list_screenings(work, context.patient)
         work.audit("list", "screening", count=max(len(of_this_patient), 1))
     if of_this_patient:
         path = f"/desk/screenings/{of_this_patient[0].id}/patient"

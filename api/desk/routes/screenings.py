@@ -28,7 +28,7 @@ from api.store.accounts.kept_forms import KeptForm
 from api.store.forms import form_settings, links
 from api.store.patients import patient_lookup, patient_search
 from api.store.patients.patient_lookup import PatientSelector
-from api.store.screenings import acknowledgements, of_patient, screenings, search
+from api.store.screenings import acknowledgements, patient_screenings, screenings, search
 from api.web.page_route import read_field
 from api.web.page_texts import list_languages
 from schemas.patients.patient import Note, Reference
@@ -131,7 +131,7 @@ def show_given_answers(desk: PractitionerPageDep, screening: ScreeningId) -> Res
 
 @_read_routes.get(SCREENINGS_PATH + "/{screening}/evidence")
 def show_evidence(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
-    """Show the evidence sheet beside those of earlier screenings."""
+    """Show the evidence sheet next to those of earlier screenings."""
     current = issuance.load_report_source(desk.context, screening).screening
     with desk.context.transaction() as work:
         earlier = pattern_comparison.list_earlier(work, current)
@@ -163,15 +163,15 @@ def show_patient(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
     """Show all screenings of the patient of this screening, and their course over time."""
     with desk.context.transaction() as work:
         patient = screenings.find_screening(work, screening).patient
-        patient_screenings = of_patient.list_screenings(work, patient)
+        shown_screenings = patient_screenings.list_screenings(work, patient)
         selector = PatientSelector(patient.reference, patient.system, patient.system is None)
         link_rows = patient_lookup.list_links_with_drafts(work, selector)
         patient_links = [links.build_link_with_draft(work, *row) for row in link_rows]
         days = form_settings.load_form_settings(work).ask_again_days
-        stored_count = of_patient.count_screenings(work, patient)
-        work.audit("list", "screening", count=max(len(patient_screenings), 1))
+        stored_count = patient_screenings.count_screenings(work, patient)
+        work.audit("list", "screening", count=max(len(shown_screenings), 1))
     formatter, today = desk.formatter, datetime.now(desk.time_zone).date()
-    course = patient_page.build_course(patient_screenings, patient_links, days, today, formatter)
+    course = patient_page.build_course(shown_screenings, patient_links, days, today, formatter)
     return desk.render(
         "patient",
         screening_id=screening,
@@ -179,7 +179,7 @@ def show_patient(desk: PractitionerPageDep, screening: ScreeningId) -> Response:
         birth_date=formatter.format_day(patient.birth_date) if patient.birth_date else "",
         course=course,
         due=formatter.format_day(course.next_due) if course.next_due else "",
-        has_more=stored_count > len(patient_screenings) >= of_patient.MAX_SCREENINGS,
+        has_more=stored_count > len(shown_screenings) >= patient_screenings.MAX_SCREENINGS,
     )
 
 

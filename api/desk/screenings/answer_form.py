@@ -53,7 +53,7 @@ class AnswerForm(NamedTuple):
         not_asked: frozenset[str],
         topic_name: str,
     ) -> FormPart:
-        """Return the part to show; `not_asked` are the questions that do not concern."""
+        """Return the part to show; `not_asked` are the questions that do not apply."""
         topics = [
             FormTopic(number, step, control_state)
             for number, (step, control_state) in enumerate(
@@ -99,7 +99,7 @@ class AnswerForm(NamedTuple):
         return [fill_from_answers(step, answers, {}) for step in self.form.steps]
 
     def find_not_asked(self, answers: dict[str, Any]) -> frozenset[str]:
-        """Return the questions that do not concern by these answers; answers to them stay shown."""
+        """Return the questions that do not apply by these answers; answers to them stay shown."""
         own_answers = {
             name: answer for name, answer in answers.items() if name in self._question_ids
         }
@@ -191,7 +191,7 @@ def find_text_fault(text: str, most: int) -> str:
 def is_unchanged(form: AnswerForm, original: Screening, intake: Any) -> bool:
     """Return whether a corrected form says what the screening says already.
 
-    What is never filled in from stored answers, and was left blank again, is no change.
+    A question that is never filled in from stored answers and was left blank again is unchanged.
     """
     after = _normalise(intake.answers.model_dump(exclude_none=True))
     never_prefilled = form.rulebook.rulebook.rulebook.assessed_question

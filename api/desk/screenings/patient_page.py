@@ -311,7 +311,7 @@ class _Scale:
         self._first, self._last = min(days), max(days)
 
     def place(self, screening: Screening) -> float:
-        """Return the position of a screening; a single one stands in the middle."""
+        """Return the position of a screening; a single one is in the middle."""
         if self._first == self._last:
             return 50.0
         day = self._find_day(screening).toordinal() - self._first

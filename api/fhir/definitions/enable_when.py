@@ -3,7 +3,7 @@
 An item is shown unless the condition is false: also while the answers that it reads are open. A
 flat list of comparisons can't count or calculate, nor join alternatives in a conjunction. Of a
 conjunction that it can't express, one part is used; otherwise the item is always shown. Either way
-it is shown to everyone it concerns, and a design note says that it is shown to others too.
+it is shown to everyone it applies to, and a design note says that it is shown to others too.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ from schemas.rulebooks.rulebook import Question
 
 _DESIGN_NOTE = (
     "Concerns fewer people than see it: enableWhen can't express the whole condition. Leave it "
-    "unanswered where it does not concern."
+    "unanswered where it does not apply."
 )
 
 

@@ -1,4 +1,4 @@
-"""Puts the translations that ship with a rulebook beside texts, by FHIR's translation extension."""
+"""Adds the translations that ship with a rulebook to texts, by FHIR's translation extension."""
 
 from functools import cache
 

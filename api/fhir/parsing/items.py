@@ -145,7 +145,7 @@ class _ItemParser:
         if len(set(options)) < len(options):
             self._refuse("duplicate", f"'{question.id}' must name each option once", path)
         elif NONE_OF_THESE in options and len(options) > 1:
-            text = f"'{question.id}': '{NONE_OF_THESE}' must stand alone"
+            text = f"'{question.id}': '{NONE_OF_THESE}' cannot be combined with other options"
             self._refuse("business-rule", text, path)
         else:
             self._result.answers[question.id] = [

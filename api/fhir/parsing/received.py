@@ -26,9 +26,9 @@ _ASSIGNED_META = ("versionId", "lastUpdated")
 
 
 def drop_empty(resource: Resource, issues: list[OutcomeIssue]) -> Resource:
-    """Return the resource without its empty members, which are no FHIR; warn about each.
+    """Return the resource without empty members, which FHIR forbids, and warn about each.
 
-    Entries of lists stay, so that the place of each later one is the same.
+    Entries of lists stay, so that later ones keep their position.
     """
     cleaned: Resource = _drop_members(resource, str(resource.get("resourceType")), issues)
     return cleaned

@@ -147,7 +147,7 @@ def parse_subject(subject: Any) -> KnownPatient:
 
 
 def _extend_context(context: ScreeningContext, **additions: Any) -> ScreeningContext:
-    """Return the context with what is kept of the response beside its people and its date."""
+    """Return the context with what is kept of the response besides its people and its date."""
     if context.fhir is None:
         return context
     return context.model_copy(update={"fhir": context.fhir.model_copy(update=additions)})

@@ -1,4 +1,4 @@
-"""Parses a FHIR Subscription (R4 backport): its topic, its endpoint and what it wants to be told.
+"""Parses a FHIR Subscription (R4 backport): its topic, its endpoint and the content to send.
 
 What cannot be done is refused by name, so that no subscriber waits for what never comes.
 """

@@ -75,7 +75,7 @@ def _list_notes(version: ResourceVersion) -> list[str]:
 
 
 def _describe_open_questions(version: ResourceVersion) -> list[str]:
-    """Return what to ask first, and what was not asked as it does not concern."""
+    """Return what to ask first, and what was not asked as it does not apply."""
     rulebook, explanations = (
         version.loaded.rulebook,
         list_explanations(version.screening.assessment),
@@ -84,7 +84,7 @@ def _describe_open_questions(version: ResourceVersion) -> list[str]:
     if labels := list_labels(rulebook, explanations.ask_first):
         notes.append(f"Ask first: {labels}.")
     if labels := list_labels(rulebook, explanations.not_asked):
-        notes.append(f"Not asked, as it does not concern: {labels}.")
+        notes.append(f"Not asked, as it does not apply: {labels}.")
     return notes
 
 

@@ -163,7 +163,7 @@ def _name_types(unknown: list[str]) -> str:
     """Name the types that are not exported; other text is counted, as it may be of a patient."""
     names = [name for name in unknown if _TYPE_NAME.fullmatch(name)]
     if count := len(unknown) - len(names):
-        names.append(f"{count} that are no types")
+        names.append(f"{count} that are not types")
     return f"not exported: {', '.join(names)}"
 
 

@@ -85,7 +85,7 @@ def search_operation_definitions(  # noqa: PLR0913 - FastAPI passes what a route
     summary="Read an operation definition",
 )
 def read_operation_definition(definition: OperationId, urls: CanonicalUrlsDep) -> Response:
-    """Return the definition of an operation; `base` is the standard one of which it is a part."""
+    """Return the definition of an operation; `base` is the standard one, supported in part."""
     for operation in OPERATIONS:
         if operation.id == definition:
             return send_resource(build_operation_definition(operation, urls, SOFTWARE_VERSION))

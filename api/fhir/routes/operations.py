@@ -42,7 +42,7 @@ from api.fhir.resources.risk_assessment import build_risk_assessment
 from api.fhir.versions import build_response_resource, build_single_version, read_version
 from api.http.errors.error_responses import BODY_ERRORS, GUARDED_ERRORS
 from api.problems import Problem
-from api.store.screenings.latest import find_latest_screening
+from api.store.screenings.latest_screening import find_latest_screening
 from api.store.screenings.screenings import SOFTWARE_VERSION
 from schemas.assessments.assessment import Assessment
 from schemas.patients.patient import KnownPatient, PatientNumber
@@ -187,7 +187,7 @@ def populate_questionnaire(
 ) -> Response:
     """Send Parameters with the patient as `subject`; the response is not stored.
 
-    Filled in are the answers of the patient's latest screening under the same version, and the age
+    The answers of the patient's latest screening under the same version are filled in, and the age
     from the date of birth. Questions of red flags stay open.
     """
     newest = find_newest_form([item for item in all_forms if item.id == form])

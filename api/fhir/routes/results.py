@@ -38,6 +38,7 @@ def _add_routes(
 ) -> None:
     """Add the routes that search a type of resource and read one by its screening id."""
     read_search = build_search_reader(resource_type)
+    article = "an" if resource_type[0] in "AEIOU" else "a"
 
     @add_search_routes(
         router,
@@ -71,7 +72,7 @@ def _add_routes(
         operation_id=f"read_{word}",
         response_class=Response,
         responses=read_responses(resource_type),
-        summary=f"Read a {resource_type}",
+        summary=f"Read {article} {resource_type}",
     )
     def read_result(
         screening: ScreeningId,

@@ -74,7 +74,7 @@ async def _send(request: Request, entry: BundleEntry) -> tuple[int, Headers, byt
 
 
 def _read_content(entry: BundleEntry) -> tuple[str, bytes]:
-    """Return media type and body of a request; a patch lies in a Binary, as R4 has it."""
+    """Return media type and body of a request; a patch is in a Binary, as R4 has it."""
     resource = entry.resource
     if resource is None:
         return "", b""

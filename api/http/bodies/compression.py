@@ -1,6 +1,6 @@
 """Compresses JSON for callers that accept gzip.
 
-Pages are never compressed: they hold CSRF tokens beside what a visitor sent. Nor are parts of
+Pages are never compressed: they hold CSRF tokens and what a visitor sent. Nor are parts of
 files, which are sent by byte range, and problems, which FHIR paths turn into OperationOutcomes.
 """
 

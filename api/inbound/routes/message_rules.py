@@ -61,13 +61,13 @@ def _find_faults(rules: MessageRules, rulebooks: Catalogue) -> list[FieldError]:
         try:
             loaded = rulebooks.find_active(name)
         except UnknownRulebookError:
-            errors.append(_fault(number, place, "must be an active instrument"))
+            errors.append(_build_fault(number, place, "must be an active instrument"))
             continue
         if rule.answers is not None:
             faults = list_mapping_faults(rule.answers, loaded)
-            errors += [_fault(number, "answers", fault) for fault in faults]
+            errors += [_build_fault(number, "answers", fault) for fault in faults]
     return errors
 
 
-def _fault(number: int, place: str, detail: str) -> FieldError:
+def _build_fault(number: int, place: str, detail: str) -> FieldError:
     return FieldError(pointer=f"/rules/{number}/{place}", code="wrong_value", detail=detail)

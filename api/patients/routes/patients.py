@@ -1,6 +1,6 @@
 """Routes to export, erase, merge and hold everything stored on a patient.
 
-The patient reference stands in the request body, never in a URL.
+The patient reference is in the request body, never in a URL.
 """
 
 from typing import Annotated, Any

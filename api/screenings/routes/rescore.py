@@ -72,7 +72,7 @@ def _build_screening_router() -> APIRouter:
         idempotent_request: IdempotentRequestDep,
     ) -> Response:
         """Stores a new screening with the answers carried to that version. The original stays in
-        force: this is no amendment. The response lists the questions to ask again.
+        force: this is not an amendment. The response lists the questions to ask again.
         """
 
         def add_rescoring(work: Transaction) -> IdempotentResponse:

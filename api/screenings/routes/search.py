@@ -181,7 +181,9 @@ def _list_page(context: RequestContext, listing: ScreeningListQuery) -> Response
         **{name: getattr(listing, name) for name in ScreeningFilters.model_fields}
     )
     if listing.cursor is not None and listing.model_fields_set != {"cursor"}:
-        error = FieldError(pointer="/cursor", code="cursor", detail="must stand alone")
+        error = FieldError(
+            pointer="/cursor", code="cursor", detail="cannot be combined with other parameters"
+        )
         raise Problem("invalid_request", errors=[error])
     with context.transaction() as work:
         page = (

@@ -36,7 +36,7 @@ from schemas.organisations.audit import AuthenticationMeans
 
 
 class Caller(NamedTuple):
-    """An authenticated client, its organisation and its current scopes; those of FHIR apart."""
+    """An authenticated client, its organisation, its current scopes and its FHIR permissions."""
 
     client: str
     organisation: str

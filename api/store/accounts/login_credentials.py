@@ -110,7 +110,7 @@ def set_identity(work: Transaction, practitioner: str, issuer: str, subject: str
 
 
 def add_identity(work: Transaction, practitioner: str, issuer: str, subject: str) -> None:
-    """Link an OpenID identity beside the login. Raises ConflictError if there is one already."""
+    """Link an OpenID identity as a further login. Raises ConflictError if there is one already."""
     row = {
         "practitioner_id": practitioner,
         "subject_sha256": _hash_subject(issuer, subject),

@@ -1,6 +1,6 @@
-"""Prepared queries: the few narrow ones that every request asks, past SQLAlchemy's ORM.
+"""Prepared queries: the few that every request needs, without SQLAlchemy's ORM.
 
-They are no cache. Each one reads the database as it is, so a change holds for the next request.
+They are not a cache: each one reads the database as it is, so a change holds for the next request.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -162,7 +162,7 @@ def _collect_table_names(statement: Any) -> set[str]:
     """Return the name of every table in the parts of a statement, and of those its columns are of.
 
     Each part is visited once, which a visitor of SQLAlchemy does not do. The rows of an INSERT of
-    many values are no parts: of such a statement none is returned.
+    many values are not parts: for such a statement no name is returned.
     """
     if getattr(statement, "_multi_values", ()):
         return set()

@@ -123,7 +123,7 @@ def list_urgent_drafts(work: Transaction) -> tuple[LinkDetail, ...]:
 
 
 def list_links(work: Transaction, limit: int, after: str | None = None) -> LinkPage:
-    """Return a page of links, newest first. Raises NotFoundError if `after` is no link."""
+    """Return a page of links, newest first. Raises NotFoundError if `after` is not a link."""
     conditions: list[Any] = []
     if after is not None:
         last = find_link(work, after)

@@ -1,4 +1,4 @@
-"""Alembic's door: runs on the connection that it is handed, in that connection's transaction."""
+"""Alembic's entry point: runs on a given connection, in its transaction."""
 
 from alembic import context
 

@@ -1,6 +1,6 @@
 """Backup and restore of the embedded database, while it is in use.
 
-A backup is a database file with its wrapped key beside it; without the key ring it is unreadable.
+A backup is a database file with its wrapped key next to it; without the key ring it is unreadable.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""How each kind of withdrawal in the ledger is done again on a restored database.
+"""Repeats each kind of withdrawal in the ledger on a restored database.
 
 The last entry of a kind holds: entries are applied in their order. A target that the database does
 not have is passed over.

@@ -37,7 +37,7 @@ FAULT_TEXT = {
 
 
 class _Comparison(NamedTuple):
-    """A ledger beside the rows of a database."""
+    """A ledger compared with the rows of a database."""
 
     content: LedgerContent
     rows: dict[str, Withdrawal]

@@ -1,6 +1,6 @@
 """Finds patients in the screenings: name, number and birth date, and the first screening of each.
 
-The id of the first screening names the patient where a number must not stand.
+The id of the first screening names the patient where a number must not be shown.
 """
 
 from collections.abc import Sequence

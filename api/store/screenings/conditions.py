@@ -1,6 +1,6 @@
 """Conditions on screenings: replaced, in error, acknowledged, of one instrument or patient.
 
-What befalls an original befalls its rescorings: they hold the same answers.
+What happens to an original applies to its rescorings: they hold the same answers.
 """
 
 from typing import Any

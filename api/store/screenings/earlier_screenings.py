@@ -1,6 +1,6 @@
 """Earlier screenings of the same patient and instrument, for the trend in a report.
 
-A screening that was rescored stands there once: as scored under the version of the report, at the
+A screening that was rescored is there once: as scored under the version of the report, at the
 time of its answers.
 """
 

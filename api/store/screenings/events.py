@@ -40,7 +40,7 @@ _KINDS = OrganisationQuery(
 
 
 class LaterEvents(NamedTuple):
-    """All later events of a screening. What befell its original befell a rescoring."""
+    """All later events of a screening; a rescoring has those of its original too."""
 
     is_replaced: bool
     replaced_by: str | None = None

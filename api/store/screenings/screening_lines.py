@@ -1,4 +1,4 @@
-"""The line of a screening in lists: the words of the assessment that a list shows, sealed apart.
+"""The line of a screening in lists: the words of the assessment that a list shows, encrypted.
 
 So a page of a list opens no assessment, of which each is fifty times as long.
 """

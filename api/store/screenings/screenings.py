@@ -225,7 +225,7 @@ def compute_indexes(
             "system_index": patient.system,
             "status_index": assessment.status,
             "tier_index": assessment.safety.tier,
-            "band_index": find_band(assessment),
+            "band_index": assessment.find_band(),
         }
     )
 
@@ -241,16 +241,11 @@ def summarize_assessment(assessment: Assessment) -> dict[str, Any]:
     return {
         "status": assessment.status,
         "tier": safety.tier,
-        "band": find_band(assessment),
+        "band": assessment.find_band(),
         "flags": len(safety.flags),
         "all_asked": safety.all_asked,
         "not_asked": len(safety.unanswered),
     }
-
-
-def find_band(assessment: Assessment) -> str | None:
-    """Return the first band that any total reached, or None."""
-    return next((total.band for total in (assessment.totals or {}).values() if total.band), None)
 
 
 def decrypt_patient(work: Transaction, row: ScreeningRow) -> KnownPatient:

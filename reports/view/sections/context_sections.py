@@ -156,7 +156,7 @@ def describe_no_alternatives(rulebook: Rulebook, assessment: Assessment) -> str 
 
 
 def list_contradictions(assessment: Assessment) -> tuple[str, ...]:
-    """Return the sentences on answers that can't hold together."""
+    """Return the sentences on answers that contradict each other."""
     if assessment.contradictions is MISSING:
         return ()
     return tuple(contradiction.text for contradiction in assessment.contradictions)

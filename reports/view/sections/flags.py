@@ -46,7 +46,7 @@ def build_flag_lines(
 
 
 def sort_by_tier(rulebook: Rulebook, assessment: Assessment) -> list[RaisedFlag]:
-    """Return the flags in the order of every document, whatever order they are stored in."""
+    """Return the flags in the order of every document, regardless of the stored order."""
     return sort_flags(rulebook, assessment.safety.flags)
 
 

@@ -14,7 +14,7 @@ FIRST_QUESTIONS = 3
 
 
 class OpenQuestions(NamedTuple):
-    """The open questions; each stands in one of the three parts."""
+    """The open questions; each is in one of the three parts."""
 
     ask_first: tuple[LabelledText, ...]
     needed_for_safety: tuple[str, ...]

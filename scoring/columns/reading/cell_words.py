@@ -1,4 +1,4 @@
-"""The words that answer a question in a text cell, beside the ids of its options.
+"""The words that answer a question in a text cell, besides the ids of its options.
 
 Labels count in every language that ships with the rulebook, in any case, as do yes and no in these
 languages and the numbers that statistics programs write for them.
@@ -34,7 +34,7 @@ class CellWords:
         self._longest_first = sorted(self.words, key=len, reverse=True)
 
     def parse(self, cell: str) -> str | None:
-        """Return the cell in the words of batch files; None if it is no answer."""
+        """Return the cell in the words of batch files; None if it is not an answer."""
         text = _simplify(cell)
         if text in self.words:
             return self.words[text]

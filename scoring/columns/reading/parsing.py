@@ -312,7 +312,7 @@ def _list_text_faults(columns: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def _list_day_faults(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows whose day of the answers is no date, or is not written as one."""
+    """Return the rows whose day of the answers is not a date, or not written as one."""
     if ANSWERED_ON not in frame.columns:
         return FAULT_SCHEMA.to_frame()
     cells = frame[ANSWERED_ON].cast(pl.String)

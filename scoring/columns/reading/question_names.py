@@ -23,7 +23,7 @@ class QuestionNames:
         } | {_simplify(name): name for name in self.known}
 
     def find_nearest(self, name: str) -> str | None:
-        """Return the column that this name nearly is; None if it is like none."""
+        """Return the column with the most similar name; None if no name is similar."""
         plain = _simplify(name[:_LONGEST_NAME])
         exact = self._by_plain_name.get(plain)
         if exact is not None or len(plain) < _SHORTEST_GUESS:
@@ -34,19 +34,19 @@ class QuestionNames:
         return names[matches[0]] if matches else None
 
     def list_mistyped(self, names: Iterable[str]) -> dict[str, str]:
-        """Return the names that nearly are a column, each with that column."""
+        """Return the names that are similar to that of a column, each with that column."""
         nearest = {name: self.find_nearest(name) for name in names if name not in self.known}
         return {name: column for name, column in nearest.items() if column is not None}
 
     def refuse_unknown(self, names: Iterable[str], *, ignore_unknown: bool) -> None:
-        """Raise ValueError for a column that is no question, and for one that nearly is one."""
+        """Raise ValueError for columns that are not questions, and for those that nearly are."""
         names = list(names)
         for name, question in self.list_mistyped(names).items():
             raise ValueError(f"column {name!r}: did you mean {question!r}? Rename or drop it")
         unknown = [name for name in names if name not in self.known]
         if unknown and not ignore_unknown:
             raise ValueError(
-                f"{len(unknown)} columns are no questions of {self._rulebook}, such as "
+                f"{len(unknown)} columns are not questions of {self._rulebook}, such as "
                 f"{unknown[0]!r}; drop them, or set ignore_unknown=True"
             )
 

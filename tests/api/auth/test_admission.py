@@ -1,4 +1,4 @@
-"""Quotas: an organisation's own, policy_part in every answer, raised by the operator alone."""
+"""Quotas: an organisation's own, stated in every answer, raised by the operator alone."""
 
 import pytest
 from support.builders import Clinic, do, request

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from api.batch_scoring.column_names import ColumnNames
 from api.batch_scoring.file_formats import UnusableInputError
 from api.batch_scoring.local_run import BatchRun, run_batch
-from api.batch_scoring.results_codebook import render_results_codebook_csv
+from api.batch_scoring.output.results_codebook import render_results_codebook_csv
 from api.cli import main
 from scoring.catalogue import load_catalogue
 from scoring.columns import compile_column_rules

@@ -194,7 +194,7 @@ class TestThePatient:
         ("patient", "members"),
         [
             ({"system": "urn:oid:9"}, {}),
-            ({"reference": "p1"}, {}),  # an id of the EHR is no patient reference here
+            ({"reference": "p1"}, {}),  # an id of the EHR is not a patient reference here
             ({"reference": "p1", "system": "https://other.example/fhir"}, {}),
             ({"reference": "MRN-0042"}, {"system": "urn:oid:9"}),
             ({"reference": "MRN-0042"}, {"system": None}),

@@ -77,7 +77,7 @@ def _collect_resources(caller) -> Iterator[dict]:
     bodies.append(fhir_response(**own, **literal, author={"reference": "Practitioner/dr1"}))
     responses = [caller.post(HERE, json=body).json() for body in bodies]
     for name in examples():
-        body = request("MRN 7|x", name, system="a system that is no URI", encounter="V 1")
+        body = request("MRN 7|x", name, system="a system that is not a URI", encounter="V 1")
         if "phq4" not in body["rulebook"]:
             responses.append({"id": caller.post("/v1/screenings", json=body).json()["id"]})
     yield caller.get("/fhir/Patient?identifier=MRN-0042").json()

@@ -138,7 +138,7 @@ class TestAnObservation:
     def test_names_the_questions_to_ask_first_and_those_not_asked(self, resources):
         text = notes(find(resources, UNSETTLED, "Observation"))
         assert "Ask first: Physical explanation, Diagnoses, Swollen or warm joint." in text
-        assert "Not asked, as it does not concern: Pregnancy, Possible pregnancy," in text
+        assert "Not asked, as it does not apply: Pregnancy, Possible pregnancy," in text
 
     def test_that_is_withheld_keeps_flags_and_explanations_alone(self, resources):
         observation = find(resources, WITHHELD, "Observation")

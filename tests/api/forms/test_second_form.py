@@ -203,15 +203,15 @@ class TestWhatConcerns:
         intake.answer(step_of("sss_fatigue") - 1)
         assert intake.url.endswith(f"/{step_of('sss_fatigue')}")
 
-    def test_the_review_leaves_out_what_does_not_concern(self, intake):
+    def test_the_review_leaves_out_what_does_not_apply(self, intake):
         page = intake.read("review")
         assert QUESTIONS["pregnant"].text not in page
         assert QUESTIONS["fatigue"].text in page
 
-    def test_a_question_that_cannot_concern_offers_to_say_so_and_sends_no(self, service):
+    def test_a_question_that_may_not_apply_offers_to_say_so_and_sends_no(self, service):
         patient = Intake(service)
         number = step_of("pregnant")
-        assert patient.read(number).count("This does not concern me") == 1
+        assert patient.read(number).count("This does not apply to me") == 1
         fields = {"intent": "next", QUESTIONS["pregnant"].name: "not_concerned"}
         patient.send(number, fields)
         name = QUESTIONS["pregnant"].name

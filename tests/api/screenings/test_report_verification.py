@@ -1,4 +1,4 @@
-"""Verification of reports: yes or no, alike for everyone, and nothing beside it."""
+"""Verification of reports: yes or no, alike for everyone, and nothing else."""
 
 import hashlib
 

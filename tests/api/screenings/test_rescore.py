@@ -13,7 +13,7 @@ from support.two_versions import FIRST, SECOND, load_two_versions
 from api.contract.operation_examples import load_operation_examples
 from api.main import create_app
 from api.store.operations import housekeeping
-from api.store.screenings import latest
+from api.store.screenings import latest_screening
 from schemas.patients.patient import PatientNumber
 from scoring.versions.rescoring import rescore_intake
 
@@ -223,7 +223,7 @@ class TestWhatCannotBeRescored:
         assert refuse(client, wrong)[1] == "A screening entered in error cannot be rescored."
 
 
-class TestWhatBefallsTheOriginal:
+class TestLaterEventsOfTheOriginal:
     def test_an_error_of_the_original_is_one_of_the_rescored(self, client):
         original = keep(client)
         rescored = rescore(client, original)
@@ -375,11 +375,11 @@ class TestTheTrend:
         original = keep(client, answered_on="2026-01-01")
         later = self.keep_second(client, "2026-06-01")
         rescore(client, original)
-        latest_screening = builders.do(
+        newest = builders.do(
             service.services.store,
             clinic,
-            latest.find_latest_screening,
+            latest_screening.find_latest_screening,
             [PatientNumber("MRN-0042", None)],
             "nociplastic",
         )
-        assert latest_screening.id == later["id"]
+        assert newest.id == later["id"]

@@ -11,7 +11,6 @@ from api.store.operations import key_rotation
 from api.store.operations.backup import create_backup
 from api.store.patients import data_subject_rights, legal_holds
 from api.store.patients.patient_lookup import PatientSelector
-from api.store.screenings.screenings import find_band
 
 CANARY = "CANARYbird"
 REFERENCE = f"{CANARY}-0042"
@@ -98,7 +97,7 @@ def test_no_row_reveals_status_tier_or_band(store, store_settings, filled_store)
     assert [cell for cell in cells if CANARY.encode() in cell] == []
     for example in ("red_flag", "widespread_pain"):
         _, assessment = assessed(example)
-        words = {assessment.status, assessment.safety.tier, find_band(assessment)} - {None}
+        words = {assessment.status, assessment.safety.tier, assessment.find_band()} - {None}
         assert [word for word in words if word.encode() in cells] == []
 
 

@@ -200,9 +200,9 @@ class TestOpenQuestions:
         assert sorted([*first, *view.needed_for_safety, *other_labels]) == sorted(labels)
 
 
-def test_what_does_not_concern_is_named_and_not_called_no():
+def test_what_does_not_apply_is_named_and_not_called_no():
     texts = list_texts(build_case_document(FIBROMYALGIA).blocks)
-    place = texts.index("Not asked, does not concern: ")
+    place = texts.index("Not asked, does not apply: ")
     assert texts[place + 1].startswith("Kind of")
     assert "Settled by rest" in texts[place + 1]
 

@@ -137,7 +137,7 @@ def test_every_resource_has_a_word_on_its_evidence():
     texts = " ".join(list_texts(build_evidence_sheet().blocks))
     for resource in ("The Way Out", "Explain Pain", "Unlearn Your Pain", "Curable", "SIRPA"):
         assert resource in texts
-    for word in ("not tested", "no trial", "little independent research", "one trial of 151"):
+    for word in ("not been tested", "no trial", "little independent research", "one trial of 151"):
         assert word in texts
 
 

@@ -1,4 +1,4 @@
-"""The JSON of an assessment, joined from its parts, is that of its model to the byte."""
+"""The JSON of an assessment, joined from its parts, is that of its model, byte for byte."""
 
 from copy import deepcopy
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What answers say: neutral where a question does not concern, and values worked out last."""
+"""What answers say: neutral where a question does not apply, and values worked out last."""
 
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ from scoring.engine import assess
 SMALL = load_small_second()
 
 
-def test_a_question_that_does_not_concern_is_read_as_its_neutral():
+def test_a_question_that_does_not_apply_is_read_as_its_neutral():
     intake = SMALL.read_answers({"rain": False})
     assert intake.facts["drizzle"] is False
     assert intake.not_asked == ("drizzle",)
@@ -22,7 +22,7 @@ def test_a_question_that_does_not_concern_is_read_as_its_neutral():
 
 
 @pytest.mark.parametrize("rain", [True, None])
-def test_a_question_that_concerns_or_may_concern_stays_open(rain):
+def test_a_question_that_applies_or_may_apply_stays_open(rain):
     intake = SMALL.read_answers({"rain": rain})
     assert "drizzle" not in intake.facts
     assert "drizzle" not in intake.not_asked
@@ -30,7 +30,7 @@ def test_a_question_that_concerns_or_may_concern_stays_open(rain):
     assert ("drizzle" in intake.undecided) is (rain is None)
 
 
-def test_an_answer_that_was_sent_counts_though_its_question_does_not_concern():
+def test_an_answer_that_was_sent_counts_though_its_question_does_not_apply():
     intake = SMALL.read_answers({"rain": False, "drizzle": True})
     assert intake.facts["drizzle"] is True
     assert intake.not_asked == ()
@@ -53,7 +53,7 @@ def test_derived_values_read_neutral_answers():
     assert SMALL.read_answers({"rain": True}).facts["rains_hard"] is None
 
 
-def test_questions_that_do_not_concern_are_listed_in_questionnaire_order():
+def test_questions_that_do_not_apply_are_listed_in_questionnaire_order():
     intake = SMALL.read_answers({"winds": (), "rain": False, "age": 80, "shelter": "none"})
     assert intake.not_asked == ("indoors", "drizzle", "gusts", "shelter_depth")
 

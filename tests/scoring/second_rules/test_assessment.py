@@ -53,7 +53,7 @@ def test_the_scope_is_given_with_every_status():
 @pytest.mark.parametrize(
     ("age", "unanswered"), [(55, ("indoors",)), (None, ("indoors",)), (56, ())]
 )
-def test_a_scope_question_that_does_not_concern_is_not_open(age, unanswered):
+def test_a_scope_question_that_does_not_apply_is_not_open(age, unanswered):
     assert assess(SMALL, {**SCORED, "age": age, "indoors": None}).scope.unanswered == unanswered
 
 

@@ -83,7 +83,7 @@ def test_a_wide_range_is_not_given_where_what_decides_is_open(missing):
     assert reasons(judge(**wide, **answers)) == ["range_too_wide"]
 
 
-def test_what_does_not_concern_need_not_be_answered():
+def test_what_does_not_apply_need_not_be_answered():
     wide = {"rain": False, "winds": ("south",), "first_scale": 0, "frost": False, "fog": True}
     assert "shelter_depth" in judge(**wide, shelter="none").not_asked
     assert judge(**wide, shelter="none").status == "scored"

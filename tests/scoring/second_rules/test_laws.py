@@ -77,7 +77,7 @@ def test_points_now_lie_between_the_least_and_the_most(loaded, data):
 
 @every_rulebook
 @given(data=st.data())
-def test_a_question_that_does_not_concern_never_changes_a_total(loaded, data):
+def test_a_question_that_does_not_apply_never_changes_a_total(loaded, data):
     answers = data.draw(partial_answers(loaded))
     intake = loaded.read_answers(answers)
     neutral = [name for name in intake.not_asked if name in intake.facts]
@@ -130,7 +130,7 @@ def test_a_question_that_is_not_missing_moves_nothing(loaded, data):
 
 @every_rulebook
 @given(data=st.data())
-def test_what_does_not_concern_is_neither_missing_nor_asked_first(loaded, data):
+def test_what_does_not_apply_is_neither_missing_nor_asked_first(loaded, data):
     _, assessment = draw_weighed(data, loaded)
     missing = {it.question for it in assessment.missing}
     assert missing.isdisjoint(assessment.not_asked)

@@ -72,7 +72,7 @@ def test_a_question_that_is_asked_stands_for_itself():
     assert swings({**CLEAR, **SETTLED, "rain": True}) == {"drizzle": 3}
 
 
-def test_a_question_that_does_not_concern_is_not_missing():
+def test_a_question_that_does_not_apply_is_not_missing():
     assert "drizzle" not in swings({**CLEAR, "rain": False})
     assert "shelter_depth" not in swings({**CLEAR, "shelter": "roof"})
 

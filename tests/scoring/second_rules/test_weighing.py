@@ -107,7 +107,7 @@ def test_an_unsettled_criterion_without_certain_points_gives_nought():
     assert (criterion.points, criterion.verdict) == (0, "unanswered")
 
 
-def test_a_question_that_does_not_concern_is_never_printed_as_no():
+def test_a_question_that_does_not_apply_is_never_printed_as_no():
     assessment = assess(SMALL, {"age": 40, "storms": (), "rain": False, "shelter": "none"})
     rain, shelter = assessment.criteria[PLACES["W1"]], assessment.criteria[PLACES["H1"]]
     assert rain.answers == {"rain": False, "drizzle": None}

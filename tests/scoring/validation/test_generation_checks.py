@@ -149,7 +149,7 @@ def test_a_result_is_read_by_the_words_and_names_that_it_has(book, condition, fa
 
 def test_a_derived_value_reads_none_that_stands_after_it(book):
     block(book, "derived", "is_windy")["when"] = {"derived": "rains_hard", "is": True}
-    assert "derived is_windy: reads rains_hard, which stands after it" in faults(book)
+    assert "derived is_windy: reads rains_hard, which comes after it" in faults(book)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def begin_intake(page: Any, url: str) -> None:
 
 
 def open_more_questions(page: Any) -> None:
-    """Show the questions of a step that stand behind "more questions"."""
+    """Show the questions of a step behind "more questions"."""
     summary = page.locator("details.more-questions:not([open]) > summary")
     if summary.count():
         summary.click()

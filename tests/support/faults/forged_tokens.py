@@ -264,7 +264,7 @@ for depth in (40, 600, 1_100, 3_000):
                 ),
             )
 
-# Parts that are no JSON object, or one that reads in two ways
+# Parts that are not a JSON object, or one that can be read in two ways
 
 BROKEN = [
     *(b"not json", b"[]", b"null", b"true", b'"ES256"', b"1", b"\xff\xfe", b"{}", b"{", b"{'a':1}"),

@@ -1,4 +1,4 @@
-"""Completions of an intake: every question that concerns is answered, and no second instrument."""
+"""Completions of an intake: every question that applies is answered, and no second instrument."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -13,9 +13,9 @@ from scoring.conditions import compile_condition
 
 
 def draw_completion(data: st.DataObject, loaded: LoadedRulebook, answers: Answers) -> Answers:
-    """Return the answers with every other question that concerns answered.
+    """Return the answers with every other question that applies answered.
 
-    First those that always concern, so that it is known of each other one whether it does.
+    First those that always apply, so that it is known of each other one whether it does.
     """
     completion = dict(answers)
     for question in sorted(loaded.rulebook.question, key=lambda it: it.ask_when is not None):
@@ -27,7 +27,7 @@ def draw_completion(data: st.DataObject, loaded: LoadedRulebook, answers: Answer
 
 
 def list_second_instruments(loaded: LoadedRulebook, answers: Mapping[str, Any]) -> set[str]:
-    """Return the questions of instruments that another one, already settled, stands in for."""
+    """Return the questions of instruments that another, settled instrument replaces."""
     facts = loaded.derive_facts(answers)
     spared: set[str] = set()
     for condition in _find_alternatives(loaded):

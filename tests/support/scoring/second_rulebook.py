@@ -1,4 +1,4 @@
-"""Nociplastic 2.0.0 as its file stands, and the rulebooks of each generation to try laws on."""
+"""Nociplastic 2.0.0 as it is in its file, and the rulebooks of each generation to try laws on."""
 
 from functools import cache
 

@@ -240,7 +240,7 @@ def _read_values(fields: FormFields) -> dict[str, Any]:
     }
 
 
-def _find(desk: PractitionerPage, client: str) -> Client:
+def _find_client(desk: PractitionerPage, client: str) -> Client:
     with desk.context.transaction() as work:
         client_record = clients.find_client(work, client)
         work.audit("read", "client", client)
@@ -272,7 +272,7 @@ def _render_client(
     *,
     saved: bool = False,
 ) -> Response:
-    client = _find(desk, client_id)
+    client = _find_client(desk, client_id)
     return desk.render(
         "client",
         422 if faults else 200,

@@ -71,7 +71,7 @@ def show_destination(
     desk: PractitionerPageDep, destination: DestinationId, *, saved: bool = False
 ) -> Response:
     """Show a destination with the forms that change it."""
-    return _render_destination(desk, _find(desk, destination), {}, saved=saved)
+    return _render_destination(desk, _find_destination(desk, destination), {}, saved=saved)
 
 
 @router.post("/{destination}")
@@ -79,7 +79,7 @@ def change_destination(
     desk: PractitionerPageDep, destination: DestinationId, fields: CheckedFields
 ) -> Response:
     """Change a destination; deliveries composed before are sent as composed."""
-    current = _find(desk, destination)
+    current = _find_destination(desk, destination)
     values = _read_values(fields)
     faults = find_identity_faults(desk, fields)
     if not faults:
@@ -107,7 +107,7 @@ def add_webhook_secret(
     """Show a new webhook secret, only this once; the one before it stays valid."""
     faults = find_identity_faults(desk, fields)
     if faults:
-        return _render_destination(desk, _find(desk, destination), faults)
+        return _render_destination(desk, _find_destination(desk, destination), faults)
     with desk.context.transaction() as work:
         rotated = destination_setup.rotate_webhook_secret(work, destination)
     return _render_secret(desk, destination, str(rotated.secret))
@@ -127,7 +127,7 @@ def delete_destination(
         except ConflictError:
             faults = {"delete": "fault_has_deliveries"}
     if faults:
-        return _render_destination(desk, _find(desk, destination), faults)
+        return _render_destination(desk, _find_destination(desk, destination), faults)
     return desk.redirect(DESTINATIONS_PATH)
 
 
@@ -173,7 +173,7 @@ def _find_faults(error: Exception) -> dict[str, str]:
     }
 
 
-def _find(desk: PractitionerPage, destination: str) -> Destination:
+def _find_destination(desk: PractitionerPage, destination: str) -> Destination:
     with desk.context.transaction() as work:
         record = destinations.find_destination(work, destination)
         work.audit("read", "destination", destination)

@@ -78,7 +78,7 @@ def show_practitioner(
     desk: PractitionerPageDep, practitioner: PractitionerId, *, saved: bool = False
 ) -> Response:
     """Show a practitioner with the forms that change them."""
-    colleague = _find(desk, practitioner)
+    colleague = _find_practitioner(desk, practitioner)
     return _render_practitioner(desk, colleague, colleague.model_dump(), {}, saved=saved)
 
 
@@ -87,7 +87,7 @@ def change_practitioner(
     desk: PractitionerPageDep, practitioner: PractitionerId, fields: CheckedFields
 ) -> Response:
     """Change name, scopes, address and alerts; activate or deactivate the practitioner."""
-    colleague = _find(desk, practitioner)
+    colleague = _find_practitioner(desk, practitioner)
     values = _read_values(fields) | {"reference": colleague.reference}
     faults = find_faults(PractitionerFields, values, _FAULTS)
     for name in ("active", "gets_alerts"):
@@ -110,7 +110,7 @@ def invite_practitioner(
     desk: PractitionerPageDep, practitioner: PractitionerId, fields: CheckedFields
 ) -> Response:
     """Show a new invitation, only this once; it replaces an earlier one."""
-    colleague = _find(desk, practitioner)
+    colleague = _find_practitioner(desk, practitioner)
     faults = find_identity_faults(desk, fields)
     if faults:
         return _render_practitioner(desk, colleague, colleague.model_dump(), faults)
@@ -124,7 +124,7 @@ def end_sessions(
     fields: CheckedFields,  # noqa: ARG001 - checks the CSRF token
 ) -> Response:
     """Sign the practitioner out everywhere, except from this session."""
-    colleague = _find(desk, practitioner)
+    colleague = _find_practitioner(desk, practitioner)
     with desk.context.transaction() as work:
         count = sessions.end_practitioner_sessions(
             work, colleague.id, except_session=desk.signed_in.session
@@ -142,7 +142,7 @@ def _read_values(fields: FormFields) -> dict[str, Any]:
     }
 
 
-def _find(desk: PractitionerPage, practitioner: str) -> Practitioner:
+def _find_practitioner(desk: PractitionerPage, practitioner: str) -> Practitioner:
     with desk.context.transaction() as work:
         colleague = practitioners.find_practitioner(work, practitioner)
         work.audit("read", "practitioner", practitioner)

@@ -44,7 +44,7 @@ STORE_COMMANDS = [
 
 
 def type_words(command, file):
-    """Return the least that must be typed_words: a value for each required parameter."""
+    """Return the fewest words that must be typed: a value for each required parameter."""
     typed_words = []
     for parameter in command.params:
         if parameter.required:

@@ -255,7 +255,7 @@ class TestEndingSessions:
             yield first, second
 
     def end_sessions(self, client, provider, path=ENDING_PATH, **claims):
-        """Log in anew at the provider, and return the address that the browser is sent to."""
+        """Log in again at the provider, and return the address that the browser is sent to."""
         provider.claims = {"auth_time": LOGIN_AT} | claims
         return sign_in_at_provider(client, provider, path).headers["location"]
 

@@ -192,7 +192,7 @@ class TestTheForm:
         assert len(controls) > 20
         assert [control for control in controls if "checked" in control] == []
 
-    def test_hides_what_does_not_concern_and_keeps_what_was_answered(self, client, desk):
+    def test_hides_what_does_not_apply_and_keeps_what_was_answered(self, client, desk):
         answers = {"age_years": 70, "pain_sites": ["neck"], "cyclical_pain": True}
         text = read(desk, keep(client, answers), "/answers")
         names = ("pregnant", "cyclical_pain", "fatigue")

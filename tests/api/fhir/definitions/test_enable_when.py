@@ -1,4 +1,4 @@
-"""`enableWhen` never hides a question that concerns, and hides the others where it can say so."""
+"""`enableWhen` never hides a question that applies, and hides the others where it can say so."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def list_hidden(answers: dict[str, Any], *, for_patient: bool) -> set[str]:
 
 
 @given(partial_answers(SECOND))
-def test_the_hidden_questions_are_those_that_do_not_concern(answers):
+def test_the_hidden_questions_are_those_that_do_not_apply(answers):
     read = {name: answer for name, answer in answers.items() if name not in CONDITIONAL}
     not_asked = set(READER.read_answers(read).not_asked)
     hidden_ids = list_hidden(read, for_patient=False)
@@ -63,7 +63,7 @@ def test_the_hidden_questions_are_those_that_do_not_concern(answers):
 
 
 @given(partial_answers(SECOND))
-def test_a_patients_form_hides_nothing_that_concerns(answers):
+def test_a_patients_form_hides_nothing_that_applies(answers):
     items = ITEMS[True]
     read = {
         name: answer

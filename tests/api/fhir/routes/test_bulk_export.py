@@ -117,7 +117,7 @@ def test_types_and_time_limit_what_is_exported(kept_client, kept_clinic, store, 
     ("query", "text"),
     [
         ("_type=Patient,Observation", f"_type: not exported: Patient; expected {', '.join(TYPES)}"),
-        ("_type=n-1", f"_type: not exported: 1 that are no types; expected {', '.join(TYPES)}"),
+        ("_type=n-1", f"_type: not exported: 1 that are not types; expected {', '.join(TYPES)}"),
         ("_outputFormat=csv", "_outputFormat: must be application/fhir+ndjson, the only format"),
         ("_since=x", "_since: is not valid here; the description of the API has the rule"),
         (

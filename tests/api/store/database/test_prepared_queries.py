@@ -9,7 +9,7 @@ from support.builders import add, clinic
 from api.store.database.prepared_queries import OrganisationQuery, list_columns
 from api.store.database.tables import ScreeningRow
 from api.store.screenings import screenings
-from api.store.screenings.latest import find_latest_screening
+from api.store.screenings.latest_screening import find_latest_screening
 from schemas.patients.patient import PatientNumber
 
 ALL_IDS = OrganisationQuery(select(col(ScreeningRow.id)).order_by(col(ScreeningRow.created_at)))

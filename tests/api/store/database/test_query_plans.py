@@ -17,7 +17,13 @@ from api.store.deliveries.destinations import DestinationSecrets
 from api.store.deliveries.search import DeliveryFilters
 from api.store.forms import links
 from api.store.notifications import outbox as notifications
-from api.store.screenings import earlier_screenings, latest, of_patient, screenings, search
+from api.store.screenings import (
+    earlier_screenings,
+    latest_screening,
+    patient_screenings,
+    screenings,
+    search,
+)
 from schemas.patients.patient import KnownPatient, PatientNumber
 from schemas.patients.screening import ScreeningFilters
 
@@ -58,13 +64,13 @@ QUERIES = {
     "trend": ("screening_by_patient", list_earlier),
     "latest": (
         "screening_by_patient",
-        lambda work: latest.find_latest_screening(
+        lambda work: latest_screening.find_latest_screening(
             work, [PatientNumber("MRN-0042", None), PatientNumber("x", "s")], "nociplastic"
         ),
     ),
     "of a patient": (
         "screening_by_patient",
-        lambda work: of_patient.list_screenings(work, PATIENT),
+        lambda work: patient_screenings.list_screenings(work, PATIENT),
     ),
     "links": ("link_by_time", lambda work: links.list_links(work, 5)),
     "urgent drafts": (r"autoindex_link_1|\(id\)::text = ", links.list_urgent_links),

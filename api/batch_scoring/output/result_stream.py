@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import polars as pl
 
 from api.batch_scoring.file_formats import BatchFormat
-from api.batch_scoring.writers import ROW_GROUP_ROWS, encode_csv, encode_ndjson
+from api.batch_scoring.output.encoders import ROW_GROUP_ROWS, encode_csv, encode_ndjson
 
 MEDIA_TYPES: dict[BatchFormat, str] = {
     "csv": "text/csv",

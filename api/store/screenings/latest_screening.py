@@ -35,7 +35,7 @@ def find_latest_screening(
 ) -> Screening | None:
     """Return the newest screening in force under one of these numbers and systems, or None.
 
-    Old answers that were rescored are no newer for it.
+    Rescoring old answers does not make them newer.
     """
     rulebook = instrument.replace("_", "/_") + "@%"
     rows = [

@@ -33,7 +33,7 @@ _MEANINGS = {
     "band_most": "the band at the most",
     "picture": "the pain mechanism with the most points",
     "alternatives": "other explanations to consider, the strongest first, joined by |",
-    "contradictions": "answers that cannot hold together, joined by |",
+    "contradictions": "answers that contradict each other, joined by |",
     "missing": "unanswered questions, the most telling first, joined by |",
     "ask_first": "at most three of the missing questions, those to ask first",
     "all_asked": "whether every red flag question was answered",

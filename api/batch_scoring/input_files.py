@@ -34,7 +34,6 @@ from api.batch_scoring.readers.parquet import read_parquet_pieces
 from api.batch_scoring.readers.partitions import Partitions, parse_partitions
 from api.batch_scoring.readers.table_damage import remove_spss_count
 from api.batch_scoring.readers.table_sources import TableOptions
-from schemas.batches.batch import NOT_READ
 from scoring.compiled_rulebook import LoadedRulebook
 
 
@@ -93,7 +92,7 @@ def describe_unread_files(source: str) -> list[str]:
         names += list_unread_files(Path(source))
     if not names:
         return []
-    return [f"{NOT_READ}{len(names):,} files of an unknown format: {join_first(names)}"]
+    return [f"{len(names):,} files were not read, of an unknown format: {join_first(names)}"]
 
 
 def _list_members(name: str) -> list[str | None]:

@@ -187,6 +187,15 @@ def test_names_of_the_header_and_of_ranges_are_looked_up(book):
 
 
 @pytest.mark.parametrize(
+    ("changes", "fault"),
+    [({"otherwise": "x"}, "unknown band x"), ({"domains_above_zero": ["x"]}, "unknown domain x")],
+)
+def test_a_name_in_the_needs_of_a_band_is_looked_up(book, changes, fault):
+    block(book, "band", "strong")["needs"].update(changes)
+    assert faults(book) == [f"band strong: {fault}"]
+
+
+@pytest.mark.parametrize(
     "kind", ["no_band_reason", "alternative", "contradiction", "caution", "next_step"]
 )
 def test_a_doubled_id_is_named(book, kind):
@@ -302,6 +311,27 @@ def test_the_first_generation_refuses_what_it_would_not_read(book):
         "next_step walk: 'not_when', 'cautions' and 'rung' need scoring_rules = 2",
         "question drizzle: 'ask_when' needs scoring_rules = 2",
     } <= set(faults(book))
+
+
+def test_a_rulebook_may_have_no_tier_no_flag_and_no_question_of_what_was_looked_at(book):
+    book["rulebook"].pop("assessed_question")
+    book["question"] = [table for table in book["question"] if table["id"] != "looked_at"]
+    book["limitation"] = book["limitation"][:1]
+    book["tier"], book["flag"], book["sheet"] = [], [], book["sheet"][1:]
+    block(book, "next_step", "act")["when"] = {"result": "status", "is": "scored"}
+    assert faults(book) == []
+
+
+@pytest.mark.parametrize(
+    "new_part", [{"not_when": NORTH}, {"cautions": ["old"]}, {"rung": 1}], ids=min
+)
+def test_the_first_generation_refuses_each_new_part_of_a_step(book, new_part):
+    book["rulebook"]["scoring_rules"] = 1
+    step = {"id": "rest", "label": "A rest.", "certainty": "Low."}
+    book["next_step"] += [step, step | {"id": "swim"} | new_part]
+    fault = "'not_when', 'cautions' and 'rung' need scoring_rules = 2"
+    assert f"next_step swim: {fault}" in faults(book)
+    assert f"next_step rest: {fault}" not in faults(book)
 
 
 def test_a_rulebook_of_the_first_generation_answers_no_new_key():

@@ -54,8 +54,11 @@ def test_a_doubled_pattern_option_level_or_grade_is_named(book):
     criterion = block(book, "criterion", "A2")
     criterion["level"][1]["id"] = "regional"
     book["grading"][0]["grade"][1]["id"] = "not_applicable"
+    lines = book["grading"][0]["criterion"]
+    lines[1]["id"] = lines[0]["id"]
     assert sorted(faults(book)) == [
         "criterion A2 > level regional: the id is used twice",
+        f"grading iasp_2021 > criterion {lines[0]['id']}: the id is used twice",
         "grading iasp_2021 > grade not_applicable: the id is used twice",
         "pattern 1: the id is used twice",
         "question pain_extent > option or group spot: the id is used twice",
@@ -65,6 +68,11 @@ def test_a_doubled_pattern_option_level_or_grade_is_named(book):
 def test_a_group_called_like_an_option_is_named(book):
     block(book, "question", "pain_sites")["groups"]["neck"] = ["neck"]
     assert "question pain_sites > option or group neck: the id is used twice" in faults(book)
+
+
+def test_a_derived_value_called_like_a_question_is_named(book):
+    book["derived"].append({"id": "fatigue", "label": "Fatigue", "sum_of": ["phq4_down"]})
+    assert faults(book) == ["question or derived fatigue: the id is used twice"]
 
 
 def change_and_expect(book, kind, name, changes, message):
@@ -91,6 +99,26 @@ def change_and_expect(book, kind, name, changes, message):
             "gad2",
             {"sum_of": ["traits"]},
             "derived gad2: traits is not an integer or boolean question",
+        ),
+        (
+            "derived",
+            "gad2",
+            {"sum_of": ["x"]},
+            "derived gad2: x is not an integer or boolean question",
+        ),
+        (
+            "derived",
+            "regions",
+            {"question": "x", "groups_in": ["axial"]},
+            "derived regions: unknown group axial",
+        ),
+        *(
+            ("picture", "mixed", {key: {"x": 1}}, "picture mixed: unknown ledger x")
+            for key in ("at_least", "any_at_least", "below")
+        ),
+        *(
+            ("picture", "mixed", {"exceeds": ledgers}, "picture mixed: unknown ledger x")
+            for ledgers in ({"x": "nociplastic"}, {"nociplastic": "x"})
         ),
         ("finding", "disc_bulge", {"question": "x"}, "finding disc_bulge: unknown question x"),
         (
@@ -125,6 +153,12 @@ def change_and_expect(book, kind, name, changes, message):
             "neurological_deficit",
             {"when": {"question": "pain_extent", "is": "x"}},
             "flag neurological_deficit: pain_extent has no option x",
+        ),
+        (
+            "flag",
+            "neurological_deficit",
+            {"when": {"question": "pain_extent", "is": True}},
+            "flag neurological_deficit: 'is' of pain_extent must be an option",
         ),
     ],
 )

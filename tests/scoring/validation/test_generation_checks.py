@@ -76,6 +76,16 @@ def test_a_neutral_that_changes_points_is_refused(book):
     assert faults(book) == ["question drizzle: its neutral moves points of criterion W1"]
 
 
+def test_neutrals_are_not_tried_where_no_trials_are_wanted(book):
+    block(book, "question", "drizzle")["ask_when"] = {"question": "fog", "is": True}
+    assert find_rulebook_faults(Rulebook.model_validate(book), with_trials=False) == []
+
+
+def test_a_question_of_what_was_looked_at_needs_no_other_use(book):
+    book["limitation"] = book["limitation"][:1]
+    assert find_rulebook_faults(Rulebook.model_validate(book), with_trials=False) == []
+
+
 def test_a_neutral_that_hides_a_discount_changes_no_points(book):
     block(book, "question", "gusts")["ask_when"] = {"question": "rain", "is": True}
     assert faults(book) == []

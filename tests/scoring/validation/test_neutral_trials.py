@@ -60,3 +60,9 @@ def test_only_the_neutral_that_moves_points_is_named(book):
         {"when": {"question": "gusts", "includes": ["long"]}, "factor": 0.5, "because": "of gusts"}
     ]
     assert faults(book) == [DRIZZLE_FAULT]
+
+
+def test_a_neutral_may_give_the_points_that_are_certain_anyway(book):
+    any_rain = book["criterion"][0]["level"][1]
+    book["criterion"][0]["level"][0]["points"] = any_rain["points"]
+    assert faults(book) == []

@@ -66,9 +66,16 @@ def test_a_neutral_is_the_no_of_a_conditional_question_and_a_choice_has_none(boo
         faults(book)
 
 
-def test_a_neutral_out_of_range_is_refused(book):
-    block(book, "question", "shelter_depth").update(neutral=0, minimum=1)
-    assert "question shelter_depth: the neutral answer 0 is out of its range" in faults(book)
+@pytest.mark.parametrize(
+    ("limits", "is_refused"), [((1, 9), True), ((0, 9), False), ((-9, 0), False), ((-9, -1), True)]
+)
+def test_a_neutral_out_of_range_is_refused(book, limits, is_refused):
+    minimum, maximum = limits
+    changes = {"neutral": 0, "minimum": minimum, "maximum": maximum}
+    block(book, "question", "shelter_depth").update(changes)
+    fault = "question shelter_depth: the neutral answer 0 is out of its range"
+    found = find_rulebook_faults(Rulebook.model_validate(book), with_trials=False)
+    assert found == [fault] * is_refused
 
 
 def test_a_neutral_that_changes_points_is_refused(book):
@@ -241,6 +248,17 @@ def test_a_doubled_id_is_named(book, kind):
 def test_what_no_answers_reach_is_named(book, kind, name, changes, fault):
     block(book, kind, name).update(changes)
     assert f"{kind} {name}: {fault}" in faults(book)
+
+
+def test_a_level_may_ask_for_any_option_of_a_group(book):
+    mild = {"question": "winds", "includes": ["mild"]}
+    first, second = block(book, "criterion", "W2")["level"]
+    first["when"], second["when"] = mild, {"not": mild}
+    assert find_rulebook_faults(Rulebook.model_validate(book), with_trials=False) == []
+    second["when"] = {"all": [mild, {"question": "winds", "includes": ["north"]}]}
+    assert find_rulebook_faults(Rulebook.model_validate(book), with_trials=False) == [
+        "criterion W2 > level false: no answers reach it"
+    ]
 
 
 def test_an_explanation_whose_signs_are_too_weak_together_is_named(book):

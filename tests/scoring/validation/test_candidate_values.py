@@ -68,10 +68,10 @@ def test_up_to_five_kinds_of_options_are_tried_in_every_combination_and_of_more_
     options = [{"id": name, "label": name} for name in names]
     book["question"].append(storms | {"text": "Which?", "options": options})
     claims = [{"includes": [name]} for name in names[: kinds - 1]]
-    *combinations, everything = candidates(book, "question", "many", *claims)
+    *combinations, all_options = candidates(book, "question", "many", *claims)
     assert max(len(combination) for combination in combinations) == most
     assert len(combinations) == {5: 32, 6: 1 + 6 + 15}[kinds]
-    assert everything == tuple(names)
+    assert all_options == tuple(names)
 
 
 @pytest.mark.parametrize(

@@ -74,8 +74,8 @@ def test_a_neutral_out_of_range_is_refused(book, limits, is_refused):
     changes = {"neutral": 0, "minimum": minimum, "maximum": maximum}
     block(book, "question", "shelter_depth").update(changes)
     fault = "question shelter_depth: the neutral answer 0 is out of its range"
-    found = find_rulebook_faults(Rulebook.model_validate(book), with_trials=False)
-    assert found == [fault] * is_refused
+    actual_faults = find_rulebook_faults(Rulebook.model_validate(book), with_trials=False)
+    assert actual_faults == [fault] * is_refused
 
 
 def test_a_neutral_that_changes_points_is_refused(book):

@@ -87,6 +87,21 @@ def test_a_ledger_and_its_pictures_agree_at_an_edge_and_below_a_hundredth(book):
     assert pictures[0.0] == "low"
 
 
+def test_numbers_stand_in_sentences_as_the_engine_writes_them(book):
+    finding = "Fog at {age} years, {months} months, begun at {onset_age}; gusts: {gusts}"
+    block(book, "criterion", "W2")["level"][0]["finding"] = finding
+    intakes = [
+        ADULT | {"fog": True, "months": months, "gusts": gusts}
+        for months in (0, 0.05, 1.5, 12, 528.01, 1200)
+        for gusts in ((), ("short",), ("short", "long"))
+    ]
+    loaded = load(book)
+    rows = score(loaded, frame_of(loaded, intakes))
+    assert rows == [assessed_row(loaded, intake) for intake in intakes]
+    assert "44 years, 1.5 months, begun at 43" in rows[6]["because_W2"]
+    assert "begun at -56" in rows[-1]["because_W2"]
+
+
 def test_a_scale_may_have_a_single_band(book):
     book["band"], book["acceptable_range"] = book["band"][:1], book["acceptable_range"][:1]
     rows = assert_agreement(load(book))

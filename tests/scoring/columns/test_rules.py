@@ -63,6 +63,7 @@ def test_a_ledger_and_its_pictures_agree_at_an_edge_and_below_a_hundredth(book):
     book["ledger"] = [
         {"id": "half", "label": "Half", "part": [half]},
         {"id": "parts", "label": "Parts", "part": part},
+        {"id": "thirds", "label": "Thirds", "part": [half | {"factor": 0.66}]},
     ]
     words = {"label": "A picture", "meaning": "Made up."}
     book["picture"] = [
@@ -81,6 +82,8 @@ def test_a_ledger_and_its_pictures_agree_at_an_edge_and_below_a_hundredth(book):
     loaded = load(book)
     rows = score(loaded, frame_of(loaded, intakes))
     assert rows == [assessed_row(loaded, intake) for intake in intakes]
+    assert {row["sum"]: row["thirds"] for row in rows}[2.0] == 1.32
+    assert {round(row["sum"] * 0.66 - row["thirds"], 4) > 0.005 for row in rows} == {True, False}
     pictures = {row["half"]: row["picture"] for row in rows}
     assert pictures[1.0] == "equal"
     assert pictures[1.5] == "other"

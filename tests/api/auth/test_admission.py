@@ -1,5 +1,6 @@
 """Quotas: an organisation's own, policy_part in every answer, raised by the operator alone."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -96,7 +97,7 @@ class TestRequests:
         for caller in callers:
             refusal_answer = caller.get(PATH)
             assert outcome(refusal_answer) == (429, "quota_exceeded")
-            assert "organisation" in refusal_answer.json()["detail"]
+            assert "all requests of its quota" in refusal_answer.json()["detail"]
             assert refusal_answer.headers["retry-after"] == "20"
             assert limits(refusal_answer)[1].endswith('"organisation";r=0;t=60')
         assert calling(service, other_clinic).get(PATH).status_code == 200
@@ -138,9 +139,24 @@ class TestRendering:
         with pytest.raises(Problem) as refusal:
             own.render(None)
         assert refusal.value.code == "quota_exceeded"
+        assert "seconds for rendering" in refusal.value.detail
         # 40 of 30 seconds are used: one is free again after 11 seconds of quota, at 2 s a second
         assert refusal.value.headers == {"Retry-After": "22"}
         assert other.render(None) == b"%PDF"
+
+    def test_the_document_is_rendered_and_its_seconds_are_reported(self, service, kept_clinic):
+        rendered_documents, reported_seconds = [], []
+
+        class Renderer(SlowRenderer):
+            def render(self, document, meter=None):
+                rendered_documents.append(document)
+                return super().render(document, meter)
+
+        services = replace(service.services, renderer=Renderer())
+        own = MeteredRenderer(services, own_caller(kept_clinic))
+        own.render("a document", reported_seconds.append)
+        assert (own.workers, rendered_documents) == (1, ["a document"])
+        assert reported_seconds == [20.0]
 
     def test_a_report_over_the_quota_is_refused_and_other_requests_are_not(
         self, service, kept_clinic

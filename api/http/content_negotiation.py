@@ -39,7 +39,8 @@ def negotiate_media_type(
 
 def is_gzip_accepted(accept_encoding: str | None) -> bool:
     """Return whether the caller accepts gzip; without the header it gets no encoding."""
-    qualities = dict(parse_accept_header(accept_encoding)) if accept_encoding else {}
+    codings = parse_accept_header(accept_encoding) if accept_encoding else ()
+    qualities = {coding.lower(): quality for coding, quality in codings}
     return bool(qualities.get("gzip", qualities.get("*", 0)))
 
 

@@ -4,7 +4,7 @@ Each kind of options, both truth values, and the numbers at and next to each edg
 """
 
 from collections.abc import Iterable, Sequence
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from itertools import combinations
 from typing import Any
 
@@ -24,6 +24,7 @@ _MAX_OPTION_KINDS = 5
 """How many kinds of options are tried in every combination; of more, only pairs."""
 
 _OTHER_RESULT = "another result"
+_HUNDREDTH = Decimal("0.01")
 
 
 def list_candidates(subject: str, claims: Sequence[Statement], book: Rulebook) -> list[Any]:
@@ -47,7 +48,7 @@ def _candidate_answers(question: Question, claims: Sequence[Statement]) -> list[
         case "integer":
             return _candidate_numbers(claims, question.minimum, question.maximum, Decimal(1))
         case "decimal":
-            return _candidate_numbers(claims, question.minimum, question.maximum, Decimal("0.01"))
+            return _candidate_numbers(claims, question.minimum, question.maximum, _HUNDREDTH)
 
 
 def _candidate_options(question: Question, claims: Sequence[Statement]) -> list[Any]:
@@ -94,11 +95,11 @@ def _candidate_values(
         most = len(questions[derived.question or ""].groups[derived.options_in])
     else:
         parts = derived.sum_of or derived.mean_of
-        largest_sum = sum(int(questions[part].maximum or 1) for part in parts)
-        most = largest_sum // len(parts) if derived.mean_of else largest_sum
-    return _candidate_numbers(
-        claims, Decimal(0), Decimal(most), Decimal("0.01") if derived.mean_of else Decimal(1)
-    )
+        most = sum(int(questions[part].maximum or 1) for part in parts)
+    if derived.mean_of:
+        mean = (Decimal(most) / len(derived.mean_of)).quantize(_HUNDREDTH, ROUND_HALF_UP)
+        return _candidate_numbers(claims, Decimal(0), mean, _HUNDREDTH)
+    return _candidate_numbers(claims, Decimal(0), Decimal(most), Decimal(1))
 
 
 def _candidate_numbers(

@@ -1,12 +1,22 @@
 """Quotas: an organisation's own, stated in every answer, raised by the operator alone."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import pytest
 from support.builders import Clinic, do, request
 from support.callers import bearing, calling, replace_service
 from support.contract_document import EXPANDED
 
 from api.auth import admission
-from api.auth.admission import MeteredRenderer, hold_upload
+from api.auth.admission import (
+    Limit,
+    MeteredRenderer,
+    check_network,
+    count_for_id,
+    count_for_network,
+    hold_upload,
+)
 from api.http.rate_limit import RateLimiter
 from api.problems import Problem
 from api.store.accounts import clients, quotas
@@ -87,9 +97,20 @@ class TestRequests:
         for caller in callers:
             refusal_answer = caller.get(PATH)
             assert outcome(refusal_answer) == (429, "quota_exceeded")
+            assert "all requests of its quota" in refusal_answer.json()["detail"]
             assert refusal_answer.headers["retry-after"] == "20"
             assert limits(refusal_answer)[1].endswith('"organisation";r=0;t=60')
         assert calling(service, other_clinic).get(PATH).status_code == 200
+
+    def test_a_client_over_its_limit_is_told_which(self, service, kept_clinic, monkeypatch):
+        settings = service.services.settings.model_copy(update={"client_requests_per_minute": 2})
+        replace_service(service, monkeypatch, settings=settings)
+        caller = calling(service, kept_clinic)
+        answers = [caller.get(PATH) for _ in range(3)]
+        assert [outcome(answer) for answer in answers] == [(200, ""), (200, ""), (429, "too_many")]
+        problem = answers[2].json()
+        assert problem["limit"] == 2
+        assert "limit of 2 requests" in problem["detail"]
 
     def test_the_operator_sets_another_quota_and_takes_it_back(self, service, kept_clinic):
         caller = calling(service, kept_clinic)
@@ -118,9 +139,24 @@ class TestRendering:
         with pytest.raises(Problem) as refusal:
             own.render(None)
         assert refusal.value.code == "quota_exceeded"
+        assert "seconds for rendering" in refusal.value.detail
         # 40 of 30 seconds are used: one is free again after 11 seconds of quota, at 2 s a second
         assert refusal.value.headers == {"Retry-After": "22"}
         assert other.render(None) == b"%PDF"
+
+    def test_the_document_is_rendered_and_its_seconds_are_reported(self, service, kept_clinic):
+        rendered_documents, reported_seconds = [], []
+
+        class Renderer(SlowRenderer):
+            def render(self, document, meter=None):
+                rendered_documents.append(document)
+                return super().render(document, meter)
+
+        services = replace(service.services, renderer=Renderer())
+        own = MeteredRenderer(services, own_caller(kept_clinic))
+        own.render("a document", reported_seconds.append)
+        assert (own.workers, rendered_documents) == (1, ["a document"])
+        assert reported_seconds == [20.0]
 
     def test_a_report_over_the_quota_is_refused_and_other_requests_are_not(
         self, service, kept_clinic
@@ -132,6 +168,59 @@ class TestRendering:
         report = caller.post("/v1/score/report", json=body, headers={"Accept": "application/pdf"})
         assert outcome(report) == (429, "quota_exceeded")
         assert caller.post("/v1/score", json=body).status_code == 200
+
+
+class TestNetworks:
+    """A limit of two a minute, of requests that come from these addresses."""
+
+    LIMIT = Limit("sign", 2)
+
+    @pytest.fixture
+    def request_from(self, service):
+        def build(host: str) -> SimpleNamespace:
+            return SimpleNamespace(app=service, client=SimpleNamespace(host=host))
+
+        return build
+
+    def test_a_network_is_refused_after_its_limit_and_no_other_is(self, request_from):
+        for host in ("2001:db8::1", "2001:db8::2"):
+            check_network(request_from(host), self.LIMIT)
+            count_for_network(request_from(host), self.LIMIT)
+        for refuse in (check_network, count_for_network):
+            with pytest.raises(Problem) as refusal:
+                refuse(request_from("2001:db8::3"), self.LIMIT)
+            assert refusal.value.code == "too_many"
+            refuse(request_from("2001:db8:0:1::1"), self.LIMIT)
+
+    def test_a_check_of_a_network_counts_nothing(self, request_from):
+        for _ in range(5):
+            check_network(request_from("192.0.2.1"), self.LIMIT)
+        for _ in range(2):
+            count_for_network(request_from("192.0.2.1"), self.LIMIT)
+
+    def test_a_name_is_counted_apart_from_its_network_and_from_other_names(self, request_from):
+        request = request_from("192.0.2.1")
+        for name in ("a", "a", "b", "b", None, None):
+            count_for_network(request, self.LIMIT, name)
+        for name in ("a", "b", None):
+            with pytest.raises(Problem):
+                count_for_network(request, self.LIMIT, name)
+        count_for_network(request_from("192.0.2.2"), self.LIMIT, "a")
+
+    def test_an_id_is_counted_whatever_the_network(self, request_from):
+        for host in ("192.0.2.1", "192.0.2.2"):
+            count_for_id(request_from(host), self.LIMIT, "link")
+        with pytest.raises(Problem) as refusal:
+            count_for_id(request_from("192.0.2.3"), self.LIMIT, "link")
+        assert refusal.value.code == "too_many"
+        count_for_id(request_from("192.0.2.3"), self.LIMIT, "other link")
+
+    def test_one_purpose_takes_nothing_from_another(self, request_from):
+        request = request_from("192.0.2.1")
+        for limit in (self.LIMIT, self.LIMIT, Limit("sign in", 2), Limit("sign in", 2)):
+            count_for_network(request, limit)
+        with pytest.raises(Problem):
+            count_for_network(request, self.LIMIT)
 
 
 class TestUploads:

@@ -11,6 +11,7 @@ from support.batch_files import complete_batch, rows
 from support.callers import calling
 
 from api.http.content_negotiation import (
+    is_gzip_accepted,
     negotiate_language,
     negotiate_media_type,
     require_media_type,
@@ -134,6 +135,37 @@ def test_an_alias_names_an_offered_media_type_and_refuses_it():
     assert (
         negotiate_media_type("application/xhtml+xml;q=0, */*;q=0.1", offered[1:], aliases) is None
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "accepted"),
+    [
+        (None, False),
+        ("", False),
+        ("gzip", True),
+        ("br, GZIP;q=0.5", True),
+        ("gzip;q=0", False),
+        ("br", False),
+        ("*", True),
+        ("*;q=0", False),
+        ("*, gzip;q=0", False),
+        ("*;q=0, gzip", True),
+    ],
+)
+def test_gzip_is_accepted_by_name_or_else_by_a_star(header, accepted):
+    assert is_gzip_accepted(header) is accepted
+
+
+def test_a_range_of_a_type_ends_at_its_slash():
+    assert negotiate_media_type("text/*", ["texts/plain", "text/csv"]) == "text/csv"
+    assert negotiate_media_type("text/*", ["texts/plain"]) is None
+
+
+def test_a_refusal_names_what_may_be_accepted():
+    with pytest.raises(Problem) as refusal:
+        require_media_type("text/html", ["text/csv", "application/json"])
+    assert refusal.value.code == "not_acceptable"
+    assert refusal.value.detail == "`Accept` must allow one of: text/csv, application/json."
 
 
 def test_a_client_that_accepts_problems_alone_gets_the_first_type():

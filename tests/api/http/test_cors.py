@@ -1,9 +1,11 @@
 """Cross-origin requests: public resources from anywhere, the API from configured origins."""
 
 import pytest
+from starlette.responses import Response
 from starlette.testclient import TestClient
 from support.builders import build_store_settings
 
+from api.http.cors import CrossOriginMiddleware
 from api.main import create_app
 
 OWN, FOREIGN = "https://app.example", "https://foreign.example"
@@ -54,6 +56,28 @@ def test_a_page_of_another_origin_calls_nothing_else(client, path):
     assert "access-control-allow-origin" not in preflight(client, path, FOREIGN, "GET").headers
     answer = client.get(path, headers={"Origin": FOREIGN})
     assert "access-control-allow-origin" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "header", "status"),
+    [
+        ("GET", "/cds-services", "content-type", 200),
+        ("POST", "/cds-services/it", "authorization", 200),
+        ("POST", "/cds-services/it", "if-match", 400),
+        ("PUT", "/cds-services/it", "authorization", 400),
+        ("DELETE", "/v1/it", "if-match", 200),
+        ("GET", "/fhir/metadata", "accept", 200),
+        ("POST", "/fhir/metadata", "accept", 400),
+    ],
+)
+def test_a_preflight_allows_what_the_paths_below_take(method, path, header, status):
+    app = CrossOriginMiddleware(Response(), hooks_origins=OWN, api_origins=OWN)
+    headers = {"Origin": OWN, "Access-Control-Request-Method": method}
+    answer = TestClient(app).options(
+        path, headers=headers | {"Access-Control-Request-Headers": header}
+    )
+    assert answer.status_code == status
+    assert answer.headers["access-control-max-age"] == "600"
 
 
 def test_the_metadata_names_the_service_as_issuer(client):

@@ -1,12 +1,13 @@
 """Limits: a minute's quota, refilled evenly, for each client by itself."""
 
 from concurrent.futures import ThreadPoolExecutor
+from types import SimpleNamespace
 
 import pytest
 from starlette.testclient import TestClient
 from support.callers import replace_service
 
-from api.http.rate_limit import MAX_CLIENTS, RateLimiter, compute_network_key
+from api.http.rate_limit import MAX_CLIENTS, RateLimiter, compute_network_key, read_network_key
 from api.problems import Problem
 
 
@@ -111,6 +112,14 @@ def test_ever_new_clients_fill_no_memory_and_do_not_free_the_busiest(limiter):
     assert is_refused(limiter, "busy", 5) == "12"
 
 
+def test_ten_thousand_clients_are_remembered_and_of_one_more_a_tenth_is_forgotten(limiter):
+    for number in range(MAX_CLIENTS):
+        limiter.take(f"client {number}", 1)
+    assert len(limiter._full_at) == MAX_CLIENTS
+    limiter.take("one more", 1)
+    assert len(limiter._full_at) == MAX_CLIENTS + 1 - MAX_CLIENTS // 10
+
+
 def test_full_buckets_are_forgotten_before_others(limiter, clock):
     for number in range(MAX_CLIENTS // 10):
         limiter.take(f"idle {number}", 60)
@@ -144,6 +153,12 @@ def test_threads_together_get_one_quota(limiter):
 )
 def test_a_limit_counts_an_ipv4_address_and_the_64_network_of_an_ipv6_address(address, network):
     assert compute_network_key(address) == network
+
+
+def test_requests_without_an_address_share_one_network():
+    assert read_network_key(SimpleNamespace(client=None)) == "unknown"
+    client = SimpleNamespace(host="192.0.2.1")
+    assert read_network_key(SimpleNamespace(client=client)) == "192.0.2.1"
 
 
 @pytest.mark.parametrize(

@@ -24,11 +24,11 @@ from support.faults.forged_tokens import (
     public_pem,
     stranger,
 )
-from support.faults.token_targets import access_opens, make_target
+from support.faults.token_targets import TOKEN_URL, access_opens, make_target
 
 from api.security.claims import ExpectedToken
 from api.security.keys import VerifyingKey, generate_signing_key
-from api.security.signatures import InvalidTokenError, sign_token, verify_token
+from api.security.signatures import InvalidTokenError, sign_token, verify_token, verify_with_key
 from api.security.tokens.access_tokens import AccessTokens
 
 ROOT = Path(__file__).parents[3]
@@ -222,6 +222,28 @@ class TestSigning:
         )  # fmt: skip
         with pytest.raises(ConnectionError):
             verify_token(access.forger.token(), find_key=away, expected=expected)
+
+
+@pytest.mark.parametrize(
+    ("forge", "reason"),
+    [
+        (lambda _: "a.b.c", "malformed"),
+        (lambda f: f.token({"jku": "https://elsewhere.example/keys"}), "header"),
+        (lambda f: f.token({"typ": "other"}), "header"),
+        (lambda f: f.token({"kid": "Key-2"}), "key_unknown"),
+        (lambda f: f.token({"alg": "ES256"}), "algorithm"),
+    ],
+    ids=["no token", "jku", "typ", "kid", "alg"],
+)
+def test_a_token_that_is_refused_by_its_header_names_the_reason(assertion, forge, reason):
+    expected = ExpectedToken(
+        ("ES384",), ("JWT",), "hospital", TOKEN_URL, frozenset(), allow_other_claims=True,
+        max_lifetime_seconds=300, max_expiry_seconds=300, jwks_url="https://hospital.example/keys",
+    )  # fmt: skip
+    assert verify_with_key(assertion.forger.token(), assertion.key, expected)["sub"] == "hospital"
+    with pytest.raises(InvalidTokenError) as error_info:
+        verify_with_key(forge(assertion.forger), assertion.key, expected)
+    assert error_info.value.reason == reason
 
 
 def _imported(file: Path) -> set[str]:

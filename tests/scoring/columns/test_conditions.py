@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
@@ -96,6 +97,18 @@ def test_sums_and_means_are_counted_alike(parts, answers, is_mean):
     truths = in_columns(counted_columns(derived, NOCIPLASTIC.questions, meaning), answers)
     in_one = compile_derived_value(derived, NOCIPLASTIC.questions)(answers)
     assert in_one == (truths if truths is None or not is_mean else Decimal(truths) / 100)
+
+
+@pytest.mark.parametrize(
+    ("answers", "hundredths"),
+    [((10, 10), 1000), ((0, 0), 0), ((4, 3), 350), ((1, 0, 0), 33), ((1, 1, 0), 67)],
+)
+def test_a_mean_is_rounded_to_the_nearest_hundredth(answers, hundredths):
+    parts = ("peg_pain", "peg_enjoyment", "peg_activity")[: len(answers)]
+    derived = Derived.model_validate({"id": "it", "label": "It", "mean_of": parts})
+    meaning = ConditionCompiler(NOCIPLASTIC.questions, {"it": derived})
+    mean = counted_columns(derived, NOCIPLASTIC.questions, meaning)
+    assert in_columns(mean, dict(zip(parts, answers, strict=True))) == hundredths
 
 
 @given(

@@ -66,14 +66,31 @@ def test_a_neutral_is_the_no_of_a_conditional_question_and_a_choice_has_none(boo
         faults(book)
 
 
-def test_a_neutral_out_of_range_is_refused(book):
-    block(book, "question", "shelter_depth").update(neutral=0, minimum=1)
-    assert "question shelter_depth: the neutral answer 0 is out of its range" in faults(book)
+@pytest.mark.parametrize(
+    ("limits", "is_refused"), [((1, 9), True), ((0, 9), False), ((-9, 0), False), ((-9, -1), True)]
+)
+def test_a_neutral_out_of_range_is_refused(book, limits, is_refused):
+    minimum, maximum = limits
+    changes = {"neutral": 0, "minimum": minimum, "maximum": maximum}
+    block(book, "question", "shelter_depth").update(changes)
+    fault = "question shelter_depth: the neutral answer 0 is out of its range"
+    actual_faults = find_rulebook_faults(Rulebook.model_validate(book), with_trials=False)
+    assert actual_faults == [fault] * is_refused
 
 
 def test_a_neutral_that_changes_points_is_refused(book):
     block(book, "question", "drizzle")["ask_when"] = {"question": "fog", "is": True}
     assert faults(book) == ["question drizzle: its neutral moves points of criterion W1"]
+
+
+def test_neutrals_are_not_tried_where_no_trials_are_wanted(book):
+    block(book, "question", "drizzle")["ask_when"] = {"question": "fog", "is": True}
+    assert find_rulebook_faults(Rulebook.model_validate(book), with_trials=False) == []
+
+
+def test_a_question_of_what_was_looked_at_needs_no_other_use(book):
+    book["limitation"] = book["limitation"][:1]
+    assert find_rulebook_faults(Rulebook.model_validate(book), with_trials=False) == []
 
 
 def test_a_neutral_that_hides_a_discount_changes_no_points(book):
@@ -187,6 +204,15 @@ def test_names_of_the_header_and_of_ranges_are_looked_up(book):
 
 
 @pytest.mark.parametrize(
+    ("changes", "fault"),
+    [({"otherwise": "x"}, "unknown band x"), ({"domains_above_zero": ["x"]}, "unknown domain x")],
+)
+def test_a_name_in_the_needs_of_a_band_is_looked_up(book, changes, fault):
+    block(book, "band", "strong")["needs"].update(changes)
+    assert faults(book) == [f"band strong: {fault}"]
+
+
+@pytest.mark.parametrize(
     "kind", ["no_band_reason", "alternative", "contradiction", "caution", "next_step"]
 )
 def test_a_doubled_id_is_named(book, kind):
@@ -222,6 +248,17 @@ def test_a_doubled_id_is_named(book, kind):
 def test_what_no_answers_reach_is_named(book, kind, name, changes, fault):
     block(book, kind, name).update(changes)
     assert f"{kind} {name}: {fault}" in faults(book)
+
+
+def test_a_level_may_ask_for_any_option_of_a_group(book):
+    mild = {"question": "winds", "includes": ["mild"]}
+    first, second = block(book, "criterion", "W2")["level"]
+    first["when"], second["when"] = mild, {"not": mild}
+    assert find_rulebook_faults(Rulebook.model_validate(book), with_trials=False) == []
+    second["when"] = {"all": [mild, {"question": "winds", "includes": ["north"]}]}
+    assert find_rulebook_faults(Rulebook.model_validate(book), with_trials=False) == [
+        "criterion W2 > level false: no answers reach it"
+    ]
 
 
 def test_an_explanation_whose_signs_are_too_weak_together_is_named(book):
@@ -302,6 +339,27 @@ def test_the_first_generation_refuses_what_it_would_not_read(book):
         "next_step walk: 'not_when', 'cautions' and 'rung' need scoring_rules = 2",
         "question drizzle: 'ask_when' needs scoring_rules = 2",
     } <= set(faults(book))
+
+
+def test_a_rulebook_may_have_no_tier_no_flag_and_no_question_of_what_was_looked_at(book):
+    book["rulebook"].pop("assessed_question")
+    book["question"] = [table for table in book["question"] if table["id"] != "looked_at"]
+    book["limitation"] = book["limitation"][:1]
+    book["tier"], book["flag"], book["sheet"] = [], [], book["sheet"][1:]
+    block(book, "next_step", "act")["when"] = {"result": "status", "is": "scored"}
+    assert faults(book) == []
+
+
+@pytest.mark.parametrize(
+    "new_part", [{"not_when": NORTH}, {"cautions": ["old"]}, {"rung": 1}], ids=min
+)
+def test_the_first_generation_refuses_each_new_part_of_a_step(book, new_part):
+    book["rulebook"]["scoring_rules"] = 1
+    step = {"id": "rest", "label": "A rest.", "certainty": "Low."}
+    book["next_step"] += [step, step | {"id": "swim"} | new_part]
+    fault = "'not_when', 'cautions' and 'rung' need scoring_rules = 2"
+    assert f"next_step swim: {fault}" in faults(book)
+    assert f"next_step rest: {fault}" not in faults(book)
 
 
 def test_a_rulebook_of_the_first_generation_answers_no_new_key():

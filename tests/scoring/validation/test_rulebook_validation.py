@@ -54,8 +54,11 @@ def test_a_doubled_pattern_option_level_or_grade_is_named(book):
     criterion = block(book, "criterion", "A2")
     criterion["level"][1]["id"] = "regional"
     book["grading"][0]["grade"][1]["id"] = "not_applicable"
+    lines = book["grading"][0]["criterion"]
+    lines[1]["id"] = lines[0]["id"]
     assert sorted(faults(book)) == [
         "criterion A2 > level regional: the id is used twice",
+        f"grading iasp_2021 > criterion {lines[0]['id']}: the id is used twice",
         "grading iasp_2021 > grade not_applicable: the id is used twice",
         "pattern 1: the id is used twice",
         "question pain_extent > option or group spot: the id is used twice",
@@ -65,6 +68,11 @@ def test_a_doubled_pattern_option_level_or_grade_is_named(book):
 def test_a_group_called_like_an_option_is_named(book):
     block(book, "question", "pain_sites")["groups"]["neck"] = ["neck"]
     assert "question pain_sites > option or group neck: the id is used twice" in faults(book)
+
+
+def test_a_derived_value_called_like_a_question_is_named(book):
+    book["derived"].append({"id": "fatigue", "label": "Fatigue", "sum_of": ["phq4_down"]})
+    assert faults(book) == ["question or derived fatigue: the id is used twice"]
 
 
 def change_and_expect(book, kind, name, changes, message):
@@ -91,6 +99,26 @@ def change_and_expect(book, kind, name, changes, message):
             "gad2",
             {"sum_of": ["traits"]},
             "derived gad2: traits is not an integer or boolean question",
+        ),
+        (
+            "derived",
+            "gad2",
+            {"sum_of": ["x"]},
+            "derived gad2: x is not an integer or boolean question",
+        ),
+        (
+            "derived",
+            "regions",
+            {"question": "x", "groups_in": ["axial"]},
+            "derived regions: unknown group axial",
+        ),
+        *(
+            ("picture", "mixed", {key: {"x": 1}}, "picture mixed: unknown ledger x")
+            for key in ("at_least", "any_at_least", "below")
+        ),
+        *(
+            ("picture", "mixed", {"exceeds": ledgers}, "picture mixed: unknown ledger x")
+            for ledgers in ({"x": "nociplastic"}, {"nociplastic": "x"})
         ),
         ("finding", "disc_bulge", {"question": "x"}, "finding disc_bulge: unknown question x"),
         (
@@ -125,6 +153,12 @@ def change_and_expect(book, kind, name, changes, message):
             "neurological_deficit",
             {"when": {"question": "pain_extent", "is": "x"}},
             "flag neurological_deficit: pain_extent has no option x",
+        ),
+        (
+            "flag",
+            "neurological_deficit",
+            {"when": {"question": "pain_extent", "is": True}},
+            "flag neurological_deficit: 'is' of pain_extent must be an option",
         ),
     ],
 )
@@ -175,13 +209,23 @@ def test_a_level_that_no_answers_reach_is_named(book, criterion, level, conditio
             {"question": "fatigue", "is": True},
             {"question": "fatigue", "is": False},
         ]
-    message = f"criterion {criterion} > level {level_table['id']}: no answers reach it"
-    assert message in faults(book)
+    assert faults(book) == [
+        f"criterion {criterion} > level {level_table['id']}: no answers reach it"
+    ]
 
 
 def test_a_level_after_one_that_always_holds_is_named(book):
     book["criterion"][0]["level"][0]["when"] = {"always": True}
     assert "criterion A1 > level none_or_one: no answers reach it" in faults(book)
+
+
+def test_a_level_after_one_that_every_answer_satisfies_is_named(book):
+    criterion = block(book, "criterion", "A4")
+    question = {"question": "fatigue"}
+    criterion["level"][0]["when"] = {"any": [question | {"is": True}, question | {"is": False}]}
+    criterion["level"][1]["when"] = {"derived": "regions", "at_least": 0}
+    name = criterion["level"][1]["id"]
+    assert f"criterion A4 > level {name}: no answers reach it" in faults(book)
 
 
 def test_a_flag_that_no_answers_raise_is_named(book):
@@ -193,11 +237,16 @@ def test_a_flag_that_no_answers_raise_is_named(book):
     assert message in faults(book)
 
 
-def test_points_that_a_discount_makes_inexact_are_named(book):
-    block(book, "criterion", "A4")["discount"][0]["factor"] = Decimal("0.33")
+@pytest.mark.parametrize("points", [Decimal("0.5"), Decimal("1.5")])
+def test_points_that_a_discount_makes_inexact_are_named(book, points):
+    criterion = block(book, "criterion", "A4")
+    criterion["discount"][0]["factor"] = Decimal("0.33")
+    criterion["level"][0]["points"] = points
     assert faults(book) == [
-        "criterion A4 > level true: 1.5 x 0.33 is not exact to two decimals",
+        f"criterion A4 > level true: {points} x 0.33 is not exact to two decimals",
     ]
+    criterion["level"][0]["points"] = -points
+    assert faults(book) == []
 
 
 def test_points_of_more_than_two_decimals_are_refused(book):
@@ -213,7 +262,7 @@ def test_points_of_more_than_two_decimals_are_refused(book):
         ({"strong": {"from": Decimal("24.01")}}, "band strong: no points reach it"),
         ({"points_away": {"from": -4}}, "band points_away: the lowest band must have no start"),
         ({"little": {"above": None}}, "band little: every band but the lowest needs a start"),
-        ({"little": {"above": -41}}, "band points_away: no points reach it"),
+        ({"little": {"above": Decimal("-40.01")}}, "band points_away: no points reach it"),
     ],
 )
 def test_a_band_that_no_points_reach_is_named(book, changes, message):
@@ -222,9 +271,24 @@ def test_a_band_that_no_points_reach_is_named(book, changes, message):
     assert message in faults(book)
 
 
-def test_the_highest_points_of_all_still_reach_a_band(book):
-    block(book, "band", "strong")["from"] = 24
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"strong": {"from": 24}},
+        {"little": {"above": -40}},
+        {"little": {"above": None, "from": 0}, "some": {"from": Decimal("0.01")}},
+    ],
+    ids=["the highest", "the lowest", "a hundredth"],
+)
+def test_points_of_a_single_hundredth_still_reach_a_band(book, changes):
+    for name, change in changes.items():
+        block(book, "band", name).update(change)
     assert faults(book) == []
+
+
+def test_a_second_banded_total_is_named(book):
+    block(book, "total", "contribution")["banded"] = True
+    assert faults(book) == ["band: bands and exactly one banded total require each other"]
 
 
 def test_bands_without_a_banded_total_are_named(book):
@@ -240,6 +304,24 @@ def test_a_domain_out_of_order_empty_or_never_added_is_named(book):
         "domain idle: no criterion belongs to it",
         "domain idle: no total adds it",
     } <= set(faults(book))
+
+
+def test_the_floor_of_a_domain_may_be_its_ceiling(book):
+    block(book, "domain", "onset").update(floor=2)
+    assert faults(book) == []
+
+
+def test_a_last_grade_with_an_exception_is_named(book):
+    book["grading"][1]["grade"][-1]["unless"] = {"question": "fatigue", "is": True}
+    assert faults(book) == ["grading neupsig: the last grade must always apply"]
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_a_picture_before_the_last_that_demands_nothing_is_named(book, place):
+    picture = book["picture"][place]
+    for demand in ("at_least", "any_at_least", "below", "exceeds"):
+        picture.pop(demand, None)
+    assert faults(book) == [f"picture {picture['id']}: the pictures after it are never reached"]
 
 
 def test_a_grading_or_picture_without_an_end_is_named(book):

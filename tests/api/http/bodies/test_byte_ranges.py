@@ -53,6 +53,20 @@ def test_a_range_of_two_bounds_is_that_slice_or_refused(pieces, first, last):
     assert response.headers["content-range"] == f"bytes {first}-{end}/{len(content)}"
 
 
+@pytest.mark.parametrize("byte_range", [None, "bytes=1-2"])
+def test_a_download_says_its_name_its_tag_and_that_ranges_may_be_asked_for(byte_range):
+    headers = request_file([b"abcd"], **({"range": byte_range} if byte_range else {})).headers
+    assert headers["content-disposition"] == 'attachment; filename="f.csv"'
+    assert (headers["etag"], headers["accept-ranges"]) == ('"tag"', "bytes")
+    assert (headers["vary"], headers["content-type"]) == ("Accept", "text/csv; charset=utf-8")
+
+
+def test_no_piece_after_the_range_is_read():
+    pieces = iter([b"ab", b"cd", b"ef"])
+    assert b"".join(cut_bytes(pieces, 1, 4)) == b"bcd"
+    assert next(pieces) == b"ef"
+
+
 @given(PIECES.filter(any), BOUNDS)
 def test_a_range_and_the_bytes_before_it_are_the_whole_file(pieces, start):
     content = b"".join(pieces)

@@ -153,6 +153,27 @@ def test_a_fault_tells_row_column_and_what_was_expected_and_never_the_answer():
     ]
 
 
+def test_a_day_of_the_answers_that_is_no_date_is_a_fault_and_none_is_no_fault():
+    days = ["2026-02-28", "2026-02-29", "2026-2-3", "28.02.2026", "2024-02-29", "", None]
+    frame = pl.DataFrame({"answered_on": days, "age_years": [44] * len(days)})
+    read = parse_intakes(frame, LOADED, lines=lambda rows: [row + 2 for row in rows])
+    fault = ("answered_on", "invalid_date", "must be a date as YYYY-MM-DD")
+    assert read.faults.rows() == [(row, row + 2, *fault) for row in (1, 2, 3)]
+    assert [problems is None for problems in read.intakes["problems"]] == [
+        *(True, False, False, False),
+        *(True, True, True),
+    ]
+
+
+def test_a_fault_of_a_text_says_what_a_text_may_be_and_of_a_value_what_a_value_may_be():
+    as_text = parse_intakes(pl.DataFrame({"fatigue": ["maybe"]}), LOADED)
+    as_value = parse_intakes(pl.DataFrame({"fatigue": [2]}), LOADED)
+    assert as_text.intakes["problems"].to_list() == [
+        ["fatigue: must be true, false, yes, no, 1 or 0"]
+    ]
+    assert as_value.intakes["problems"].to_list() == [["fatigue: must be true or false"]]
+
+
 @pytest.mark.parametrize("column", ["row_id", "patient_reference"])
 @pytest.mark.parametrize(
     "character",

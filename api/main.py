@@ -47,7 +47,6 @@ from api.security.tokens.access_tokens import AccessTokens
 from api.settings import Settings
 from api.store.errors import StoreError
 from api.store.operations.backlog import read_backlog
-from api.store.operations.canonical_bases import remember_address
 from api.store.operations.denied_requests import DeniedRequestLog
 from api.store.operations.startup import open_store
 from api.store.store import Store
@@ -127,7 +126,6 @@ def create_app(
         telemetry=NO_TELEMETRY,
         lifespan=_close_at_shutdown,
     )
-    remember_address(store, settings.public_url)
     app.state.services = _build_services(settings, rules, store)
     # Not `include_router`, which would analyse each route a second time for this application.
     app.router.routes.extend(route for router in _routers(rules) for route in router.routes)

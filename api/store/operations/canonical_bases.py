@@ -10,6 +10,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 from sqlmodel import col
 
+from api.settings import Settings
 from api.store.accounts.organisations import SYSTEM
 from api.store.database.engine import DatabaseError
 from api.store.database.tables import CanonicalBaseRow
@@ -18,40 +19,34 @@ from api.store.store import Store
 from schemas.canonical import CANONICAL_BASE
 
 
-def fix_canonical_base(store: Store, chosen_base: str | None, *, may_write: bool) -> None:
-    """Read the base, or fix it. Raises DatabaseError if the operator chose another one later."""
+def settle_canonical_bases(store: Store, settings: Settings, *, may_write: bool) -> tuple[str, ...]:
+    """Return the fixed base, then the addresses that the service has had, oldest first.
+
+    If it `may_write`, fix the base of a new database, and remember the address of the settings.
+    Raises DatabaseError if the settings name another base than the one that is fixed.
+    """
     with store.read_all_organisations() as session:
         bases = _list_bases(session)
-    if not bases and may_write:
+    if may_write and (not bases or settings.public_url not in bases):
         with store.write_all_organisations() as session:
-            lock_organisation(session, SYSTEM)  # another process may be about to fix it
+            lock_organisation(session, SYSTEM)  # another process may be about to do the same
             bases = _list_bases(session)
             if not bases:
-                bases = [chosen_base or CANONICAL_BASE]
+                bases.append(settings.canonical_base or CANONICAL_BASE)
                 _add_base(session, bases[0], is_fixed=True)
-    store.canonical_bases = tuple(bases or [chosen_base or CANONICAL_BASE])
-    if chosen_base not in (None, store.canonical_bases[0]):
+            if settings.public_url not in bases:
+                bases.append(settings.public_url)
+                _add_base(session, settings.public_url, is_fixed=False)
+    bases = bases or [settings.canonical_base or CANONICAL_BASE]
+    if settings.canonical_base not in (None, bases[0]):
         raise DatabaseError(
-            f"NOCISCREEN_CANONICAL_BASE is {chosen_base}, but the canonical URLs of this database "
-            f"begin with {store.canonical_bases[0]} since its first use: remove the setting"
+            f"NOCISCREEN_CANONICAL_BASE is {settings.canonical_base}, but the canonical URLs of "
+            f"this database begin with {bases[0]} since its first use: remove the setting"
         )
-
-
-def remember_address(store: Store, address: str) -> None:
-    """Accept canonical URLs under this address of the service from now on."""
-    if address in store.canonical_bases:
-        return
-    with store.write_all_organisations() as session:
-        lock_organisation(session, SYSTEM)
-        bases = _list_bases(session)
-        if address not in bases:
-            _add_base(session, address, is_fixed=False)
-            bases.append(address)
-    store.canonical_bases = tuple(bases)
+    return tuple(bases)
 
 
 def _list_bases(session: Session) -> list[str]:
-    """Return the fixed base, then the addresses, oldest first."""
     order = col(CanonicalBaseRow.fixed).desc(), col(CanonicalBaseRow.created_at)
     return list(session.execute(select(col(CanonicalBaseRow.url)).order_by(*order)).scalars())
 

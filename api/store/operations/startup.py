@@ -16,7 +16,7 @@ from api.store.errors import UnavailableError
 from api.store.key_ring import KeyRing, KeyRingError, create_key_ring_file, read_key_file
 from api.store.keys.file_key import load_file_key
 from api.store.operations import withdrawals
-from api.store.operations.canonical_bases import fix_canonical_base
+from api.store.operations.canonical_bases import settle_canonical_bases
 from api.store.store import Store
 from api.store.withdrawal_ledger import WithdrawalLedger
 
@@ -51,7 +51,7 @@ def open_store(
             organisations.ensure_system_organisation(store, settings.token_algorithm)
         else:
             _require_rows(store)
-        fix_canonical_base(store, settings.canonical_base, may_write=may_create)
+        store.canonical_bases = settle_canonical_bases(store, settings, may_write=may_create)
         _settle_ledger(store, may_be_unsettled=may_be_unsettled)
     except UnavailableError as error:
         database.engine.dispose()

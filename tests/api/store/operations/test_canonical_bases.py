@@ -6,7 +6,6 @@ from support.builders import build_store_settings
 
 from api.settings import Settings
 from api.store.database.engine import DatabaseError
-from api.store.operations.canonical_bases import remember_address
 from api.store.operations.startup import open_store
 from schemas.canonical import CANONICAL_BASE
 
@@ -23,20 +22,27 @@ def new_settings(request, tmp_path):
     return build_store_settings(tmp_path, cluster.url(cluster.database()))
 
 
-def open_and_close(settings, **more):
-    store = open_store(settings.model_copy(update=more))
+def open_and_close(settings, *, may_create=True, **more):
+    store = open_store(settings.model_copy(update=more), may_create=may_create)
     store.close()
     return store.canonical_bases
 
 
 def test_without_a_setting_it_is_the_base_of_the_project(new_settings):
-    assert open_and_close(new_settings) == (CANONICAL_BASE,)
+    assert open_and_close(new_settings) == (CANONICAL_BASE, new_settings.public_url)
 
 
 def test_a_setting_names_another_at_the_first_use_and_is_not_needed_again(new_settings):
-    assert open_and_close(new_settings, canonical_base=OWN_BASE) == (OWN_BASE,)
-    assert open_and_close(new_settings) == (OWN_BASE,)
-    assert open_and_close(new_settings, canonical_base=OWN_BASE) == (OWN_BASE,)
+    bases = (OWN_BASE, new_settings.public_url)
+    assert open_and_close(new_settings, canonical_base=OWN_BASE) == bases
+    assert open_and_close(new_settings) == bases
+    assert open_and_close(new_settings, canonical_base=OWN_BASE) == bases
+
+
+def test_the_address_may_itself_be_the_base(new_settings):
+    own = {"canonical_base": OWN_BASE, "public_url": OWN_BASE}
+    assert open_and_close(new_settings, **own) == (OWN_BASE,)
+    assert open_and_close(new_settings, **own) == (OWN_BASE,)
 
 
 def test_another_one_later_is_refused_with_the_remedy(new_settings):
@@ -47,16 +53,20 @@ def test_another_one_later_is_refused_with_the_remedy(new_settings):
         f"NOCISCREEN_CANONICAL_BASE is {OWN_BASE}, but the canonical URLs of this database begin "
         f"with {CANONICAL_BASE} since its first use: remove the setting"
     )
-    assert open_and_close(new_settings) == (CANONICAL_BASE,)
+    assert open_and_close(new_settings)[0] == CANONICAL_BASE
 
 
 def test_each_address_is_remembered_once(new_settings):
-    store = open_store(new_settings)
-    for address in (*ADDRESSES, *ADDRESSES, CANONICAL_BASE):
-        remember_address(store, address)
-    store.close()
-    assert store.canonical_bases == (CANONICAL_BASE, *ADDRESSES)
-    assert open_and_close(new_settings) == (CANONICAL_BASE, *ADDRESSES)
+    for address in (*ADDRESSES, *ADDRESSES):
+        bases = open_and_close(new_settings, public_url=address)
+    assert bases == (CANONICAL_BASE, *ADDRESSES)
+
+
+def test_a_command_that_may_not_create_remembers_no_address(new_settings):
+    bases = open_and_close(new_settings)
+    other = {"public_url": ADDRESSES[0], "may_create": False}
+    assert open_and_close(new_settings, **other) == bases
+    assert open_and_close(new_settings) == bases
 
 
 @pytest.mark.parametrize("base", ["https://h/", "https://h/a/"])

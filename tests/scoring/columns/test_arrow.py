@@ -52,7 +52,7 @@ def test_a_batch_without_rows_or_without_a_question_is_answered(rules):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("clinic", "no questions of nociplastic@1.0.0, .* set ignore_unknown=True"),
+        ("clinic", "not questions of nociplastic@1.0.0, .* set ignore_unknown=True"),
         ("Age years", "did you mean 'age_years'"),
     ],
 )
